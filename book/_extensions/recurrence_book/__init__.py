@@ -1,0 +1,11 @@
+"""The book's own Sphinx extension: mathematics, figures, links, and what a page loads."""
+
+from sphinx.application import Sphinx
+
+PARTS = ("execution", "katex", "figures", "repository", "pages", "icons")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    for part in PARTS:
+        app.setup_extension(f"{__name__}.{part}")
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,40 @@
+"""What a page loads, and what it says of itself to feeds and link previews.
+
+Jupyter Book brings parts that this book does not use. One of them, sphinx_thebe, asks a foreign server for a script
+on every page and cannot be left out by configuration: its listeners are taken off.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+UNUSED_EXTENSIONS = ("sphinx_thebe", "sphinx_comments")
+
+
+def silence_unused(app: Sphinx, config: Config) -> None:
+    """Take the listeners of unused extensions off every event."""
+    for name, listeners in app.events.listeners.items():
+        kept = [item for item in listeners if not _module(item.handler).startswith(UNUSED_EXTENSIONS)]
+        app.events.listeners[name] = kept
+
+
+def _module(handler: Any) -> str:
+    return str(getattr(handler, "__module__", ""))
+
+
+def describe(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give the page the description of its front matter, for search engines and link previews."""
+    description = (context.get("meta") or {}).get("description")
+    if description:
+        tag = f'<meta name="description" content="{html.escape(description)}" />'
+        context["metatags"] = f"{context.get('metatags', '')}\n{tag}"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", silence_unused, priority=900)
+    app.connect("html-page-context", describe, priority=450)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

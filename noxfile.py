@@ -1,0 +1,96 @@
+"""The developers' commands: `nox -s book`, `nox -s tests`; `nox --list` shows the rest.
+
+Each session makes its own environment below .nox from the lock file, with every hash checked, and keeps it until
+that file changes. Nothing but Python and nox has to be there first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"  # uv where it is installed, because it is faster
+nox.options.sessions = ["book", "tests"]
+nox.options.reuse_venv = "yes"
+
+ROOT = Path(__file__).parent
+LOCK = ROOT / "requirements" / "dev.txt"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def install(session: nox.Session) -> None:
+    """Install the locked requirements and, editable, the package; nothing if both are there already."""
+    wanted = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    installed = Path(session.virtualenv.location) / "installed.sha256"
+    if installed.exists() and installed.read_text() == wanted:
+        return
+    session.install("--require-hashes", "-r", str(LOCK), env={"UV_COMPILE_BYTECODE": "1"})
+    # The build tool is in the lock file too, so that no unhashed one is fetched.
+    session.install("--no-deps", "--no-build-isolation", "--editable", ".")
+    installed.write_text(wanted)
+
+
+@nox.session
+def book(session: nox.Session) -> None:
+    """Build the executed site into _build/html."""
+    install(session)
+    session.run("python", "tools/build_book.py", *session.posargs)
+
+
+@nox.session
+def serve(session: nox.Session) -> None:
+    """Build the site, show it at http://127.0.0.1:8000 and rebuild it at every saved change."""
+    install(session)
+    session.run("python", "tools/serve_book.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole test suite: the package, the tools, and the built site in a real browser."""
+    install(session)
+    session.run("python", "tools/build_book.py")
+    session.run("pytest", *(session.posargs or ["-n", "auto"]), env=ONE_THREAD)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, imports, and the GitHub workflows."""
+    install(session)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("zizmor", "--offline", "--persona=pedantic", ".github")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Check the types of the package and the tools."""
+    install(session)
+    session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the package: each fused route beside the loop that defines it, in one run."""
+    install(session)
+    session.run("python", "benchmarks/run.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def linkcheck(session: nox.Session) -> None:
+    """Ask every external link of the book whether it still answers."""
+    install(session)
+    session.run("python", "tools/build_book.py", "--builder", "linkcheck")
+
+
+@nox.session(venv_backend="none")
+def lock(session: nox.Session) -> None:
+    """Resolve the lock files anew, for every supported Python and platform at once (needs uv)."""
+    common = ["--universal", "--fork-strategy", "fewest", "--generate-hashes", "--no-header", "--quiet"]
+    common += ["--python-version", "3.11", *session.posargs]
+    groups = [f"--group={name}" for name in ("book", "test", "lint")]
+    session.run("uv", "pip", "compile", "pyproject.toml", *groups, *common, "-o", str(LOCK), external=True)
+    binder = ["--group=binder", "-c", str(LOCK), "-o", ".binder/requirements.txt"]
+    session.run("uv", "pip", "compile", "pyproject.toml", *common, *binder, external=True)
