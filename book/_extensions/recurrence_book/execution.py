@@ -39,7 +39,7 @@ def execution_key(root: Path = ROOT) -> str:
 
 def site_key(root: Path = ROOT) -> str:
     """Digest of what the pages depend on beside their sources and outputs: the extensions themselves."""
-    return digest(root, ["book/_extensions/**/*.py"])
+    return digest(root, ["book/_extensions/**/*.py", "book/_extensions/**/*.js"])
 
 
 def cache_folder(build: Path, root: Path = ROOT) -> Path:

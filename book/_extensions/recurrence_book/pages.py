@@ -20,6 +20,8 @@ def silence_unused(app: Sphinx, config: Config) -> None:
     for name, listeners in app.events.listeners.items():
         kept = [item for item in listeners if not _module(item.handler).startswith(UNUSED_EXTENSIONS)]
         app.events.listeners[name] = kept
+    app.registry.css_files = [sheet for sheet in app.registry.css_files if "thebe" not in str(sheet)]
+    app.registry.js_files = [script for script in app.registry.js_files if "thebe" not in str(script).lower()]
 
 
 def _module(handler: Any) -> str:
