@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docutils import nodes
 
 from recurrence_book import katex as strict
 
@@ -107,3 +108,20 @@ def test_style_sheet_and_program_are_of_one_version() -> None:
 
     record = json.loads((ROOT / "tools" / "vendor.json").read_text("utf-8"))
     assert record["book/_static/katex/katex.min.css"]["version"] == sphinxcontrib.katex.katex_version
+
+
+@pytest.mark.parametrize(
+    ("text", "taken", "left"), [(", and", ",", " and"), ("?)", "?)", ""), (" and", "", " and"), ("-fold", "", "-fold")]
+)
+def test_punctuation_stays_with_the_formula(text: str, taken: str, left: str) -> None:
+    paragraph = nodes.paragraph()
+    formula = nodes.math("", "x")
+    paragraph += [formula, nodes.Text(text), nodes.strong("", ", bold")]
+    assert strict.taken_punctuation(formula) == taken
+    assert paragraph.astext() == f"x{left}, bold"
+
+
+def test_a_formula_at_the_end_of_a_paragraph_takes_nothing() -> None:
+    formula = nodes.math("", "x")
+    nodes.section("", nodes.paragraph("", "", formula), nodes.paragraph("", ". Next"))
+    assert strict.taken_punctuation(formula) == ""

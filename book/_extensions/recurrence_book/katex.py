@@ -29,6 +29,7 @@ NUMBERING = "align|alignat|equation|gather|multline|eqnarray"
 LABEL = re.compile(r"\\label\{[^}]*\}")
 ENVIRONMENT = re.compile(rf"\\(begin|end)\{{({NUMBERING})\}}")
 STARTS_WITH_ENVIRONMENT = re.compile(rf"\s*\\begin\{{({NUMBERING})\*?\}}")
+PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+")
 BLANK_LINES = re.compile(r"\n\s*\n")
 
 
@@ -134,10 +135,22 @@ def render(translator: HTML5Translator, node: nodes.Element, source: str, displa
 
 
 def visit_inline(translator: HTML5Translator, node: nodes.Element) -> None:
-    translator.body.append(translator.starttag(node, "span", "", CLASS="math notranslate"))
-    translator.body.append(render(translator, node, LABEL.sub("", node.astext()), display=False))
-    translator.body.append("</span>")
+    formula = render(translator, node, LABEL.sub("", node.astext()), display=False)
+    # KaTeX breaks a formula between its "bases" only: one that has few is kept on one line with what follows it.
+    kept = " kept" if formula.count('class="base"') <= 2 else ""
+    translator.body.append(translator.starttag(node, "span", "", CLASS=f"math notranslate{kept}"))
+    translator.body.append(formula + taken_punctuation(node) + "</span>")
     raise nodes.SkipNode
+
+
+def taken_punctuation(node: nodes.Element) -> str:
+    """Take the punctuation that follows a formula out of the text: a browser may break the line before it."""
+    after = node.next_node(descend=False, siblings=True)
+    found = PUNCTUATION.match(after.astext()) if isinstance(after, nodes.Text) else None
+    if found is None:
+        return ""
+    after.parent.replace(after, nodes.Text(after.astext()[found.end() :]))
+    return found[0]
 
 
 def visit_display(translator: HTML5Translator, node: nodes.Element) -> None:
