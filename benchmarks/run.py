@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import engine
 import leaky_integration
 import numpy as np
 
 Work = Callable[[], np.ndarray]
-MODULES = (leaky_integration,)
+MODULES = (leaky_integration, engine)
 PAIRS = 15
 SHORTEST = 0.02  # seconds: work that takes less is repeated until it takes this long
 

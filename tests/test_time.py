@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from recurrence.check import check_gradient
+from recurrence.tape import grad, value_and_grad
 from recurrence.time import loop, scan, trace
 
 
@@ -86,6 +88,58 @@ def test_the_input_decides_the_precision():
     for kind in (np.float32, np.float64):
         state, _ = loop(Adder(), Adder().start(), np.ones((3, 2), kind))
         assert state.total.dtype == kind
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """A small recurrent cell with a tree as state, to be differentiated."""
+
+    W: np.ndarray
+    b: np.ndarray
+
+    def start(self, batch=()):
+        return Pair(np.zeros((*batch, self.W.shape[0]), self.W.dtype), np.zeros((*batch, 1), self.b.dtype))
+
+    def step(self, state, x):
+        h = np.tanh(x + state.total @ self.W + self.b)
+        state = Pair(h, state.count + np.sum(h, axis=-1, keepdims=True))
+        return state, h * state.count
+
+
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+@pytest.mark.parametrize("run", [loop, scan, trace])
+def test_running_can_be_differentiated(run, batch):
+    rng = np.random.default_rng(0)
+    model = Mixer(rng.standard_normal((3, 3)) / 2, rng.standard_normal(3)), rng.standard_normal((*batch, 4, 3))
+
+    def total(model):
+        cell, xs = model
+        state, ys = run(cell, cell.start(batch), xs)
+        return np.sum(ys**2) + np.sum(state.total) + np.sum(state.count**2)
+
+    check_gradient(total, model, rng=rng)
+    check_gradient(lambda m: np.sum(grad(total)(m)[1] ** 2), model, rng=rng, directions=1, rtol=1e-6)
+
+
+def test_the_start_can_be_differentiated_too():
+    rng = np.random.default_rng(1)
+    cell, xs = Mixer(rng.standard_normal((3, 3)) / 2, rng.standard_normal(3)), rng.standard_normal((4, 3))
+    start = Pair(rng.standard_normal(3), rng.standard_normal(1))
+    for run in (loop, trace):
+        check_gradient(lambda start, run=run: np.sum(run(cell, start, xs)[1] ** 2), start, rng=rng)
+
+
+@pytest.mark.parametrize("run", [loop, trace])
+def test_no_steps_can_be_differentiated(run):
+    model = Mixer(np.eye(3), np.ones(3)), np.zeros((0, 3))
+
+    def total(model):
+        cell, xs = model
+        state, ys = run(cell, cell.start(), xs)
+        return np.sum(ys) + np.sum(state.total)
+
+    value, (cell, xs) = value_and_grad(total)(model)
+    assert value == 0 and not cell.W.any() and xs.shape == (0, 3)
 
 
 @pytest.mark.parametrize("run", [loop, scan, trace])

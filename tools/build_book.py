@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 # Set before anything imports NumPy; the kernels that run the chapters inherit it.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows what was learnt, not how long it took
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_extensions"))

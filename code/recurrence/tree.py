@@ -5,10 +5,10 @@ arrays of floating-point (or complex) numbers: the parameters. Whatever else han
 sizes, functions, arrays of integers, fields marked with :func:`fixed`) is carried along unchanged.
 """
 
-import copy
 import dataclasses
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -63,7 +63,12 @@ def map(f: Callable[..., Any], tree: Tree, *others: Any, every: bool = False) ->
     >>> map(lambda w, g: w - 0.1 * g, {"w": np.ones(2)}, {"w": np.full(2, 5.0)})
     {'w': array([0.5, 0.5])}
     """
-    mapped: Tree = _map(lambda _, *values: f(*values), tree, others, every, "tree")
+    try:
+        mapped: Tree = _map(f, tree, others, every)
+    except _Differ as differ:
+        raise ValueError(
+            f"The trees differ at tree{differ.place}: {differ.ours} in the first, {differ.theirs} in another."
+        ) from None
     return mapped
 
 
@@ -77,7 +82,9 @@ def leaves(tree: Any, *, every: bool = False) -> list[Any]:
     every
         List every array: those of integers and those in fixed fields too.
     """
-    return list(_named(tree, every).values())
+    found: list[Any] = []
+    _map(found.append, tree, (), every)
+    return found
 
 
 def size(tree: Any) -> int:
@@ -166,85 +173,117 @@ def load(path: str | os.PathLike[str], like: Tree) -> Tree:
                 f"but this tree has {array.dtype} of shape {array.shape}; "
                 "build the tree as it was when it was saved."
             )
-    loaded: Tree = _map(lambda name, _: saved[name], like, (), True, "tree")
-    return loaded
+    arrays = (saved[name] for name in expected)
+    return map(lambda _: next(arrays), like, every=True)
+
+
+class _Differ(Exception):
+    """Two trees differ; the place is put together on the way up, for only then it is needed."""
+
+    def __init__(self, node: Any, other: Any, every: bool) -> None:
+        self.place, self.ours, self.theirs = "", _told(node, every), _told(other, every)
 
 
 def _is_leaf(node: Any, every: bool) -> bool:
-    return isinstance(node, np.ndarray) and (every or np.issubdtype(node.dtype, np.inexact))
+    return isinstance(node, np.ndarray) and (every or node.dtype.kind in "fc")
 
 
-def _branches(node: Any, every: bool) -> dict[str, Any] | None:
-    """Name a node's children by how Python reaches them; None where nothing branches."""
-    if dataclasses.is_dataclass(node) and not isinstance(node, type):
-        fields = (f.name for f in dataclasses.fields(node) if every or not f.metadata.get("fixed"))
-        return {f".{name}": getattr(node, name) for name in fields}
+@functools.cache
+def _fields(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Names of a dataclass's learnt fields and of all; None for other types."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    fields = dataclasses.fields(kind)
+    return tuple(f.name for f in fields if not f.metadata.get("fixed")), tuple(f.name for f in fields)
+
+
+def _branches(node: Any, every: bool) -> tuple[Sequence[Any], Sequence[Any]] | None:
+    """Return what a node's children are called and the children; None where nothing branches."""
+    fields = _fields(type(node))
+    if fields is not None:
+        return fields[every], [getattr(node, name) for name in fields[every]]
     if isinstance(node, dict):
-        return {f"[{key!r}]": child for key, child in node.items()}
-    if isinstance(node, tuple) and hasattr(node, "_fields"):
-        return {f".{name}": child for name, child in zip(node._fields, node, strict=True)}
+        return tuple(node), tuple(node.values())
     if isinstance(node, tuple | list):
-        return {f"[{index}]": child for index, child in enumerate(node)}
+        return getattr(node, "_fields", range(len(node))), node
     return None
 
 
-def _with_children(node: Any, children: dict[str, Any]) -> Any:
+def _step(node: Any, key: Any) -> str:
+    """Write how Python reaches a child: ``.W``, ``['W']``, ``[0]``."""
+    named = _fields(type(node)) is not None or hasattr(node, "_fields")
+    return f".{key}" if named else f"[{key!r}]"
+
+
+def _with_children(node: Any, keys: Sequence[Any], children: list[Any]) -> Any:
     """Rebuild a node around new children."""
-    if dataclasses.is_dataclass(node):
+    fields = _fields(type(node))
+    if fields is not None:
         # Not through the constructor: its checks hold for a model, but a gradient is no model.
-        node = copy.copy(node)
-        for name, child in children.items():
-            object.__setattr__(node, name.removeprefix("."), child)
-        return node
+        new = object.__new__(type(node))
+        if len(keys) < len(fields[True]):
+            for name in fields[True]:
+                object.__setattr__(new, name, getattr(node, name))
+        for name, child in zip(keys, children, strict=True):
+            object.__setattr__(new, name, child)
+        return new
     if isinstance(node, dict):
-        return dict(zip(node, children.values(), strict=True))
-    if hasattr(node, "_fields"):
-        return type(node)(*children.values())
-    return type(node)(children.values())
-
-
-def _fits(node: Any, other: Any, every: bool) -> bool:
-    ours, theirs = _branches(node, every), _branches(other, every)
-    if ours is not None and theirs is not None:
-        return type(node) is type(other) and ours.keys() == theirs.keys()
-    if _is_leaf(node, every):
-        return theirs is None and other is not None
-    return ours is theirs and not _is_leaf(other, every)
+        return dict(zip(keys, children, strict=True))
+    return type(node)(*children) if hasattr(node, "_fields") else type(node)(children)
 
 
 def _told(node: Any, every: bool) -> str:
     branches = _branches(node, every)
     if branches is not None:
-        return f"{type(node).__name__} with {', '.join(branches) or 'nothing in it'}"
+        return f"{type(node).__name__} with {', '.join(_step(node, key) for key in branches[0]) or 'nothing in it'}"
     return "an array" if _is_leaf(node, every) else f"{node!r:.40}"
 
 
-def _map(f: Callable[..., Any], node: Any, others: tuple[Any, ...], every: bool, place: str) -> Any:
-    """Apply ``f(place, leaf, *values)`` to each leaf."""
-    for other in others:
-        if not _fits(node, other, every):
-            raise ValueError(
-                f"The trees differ at {place}: {_told(node, every)} in the first, {_told(other, every)} in another."
-            )
+def _map(f: Callable[..., Any], node: Any, others: Sequence[Any], every: bool) -> Any:
+    """Apply ``f(leaf, *values)`` to each leaf. This runs several times in each step of training: keep it quick."""
     if _is_leaf(node, every):
-        value = f(place, node, *others)
+        for other in others:
+            if other is None or _branches(other, every) is not None:
+                raise _Differ(node, other, every)
+        value = f(node, *others)
         # NumPy turns results without axes into numbers; they must remain leaves.
         return np.asarray(value) if isinstance(value, np.generic) else value
-    children = _branches(node, every)
-    if children is None:
+    branches = _branches(node, every)
+    if branches is None:
+        for other in others:
+            if _is_leaf(other, every) or _branches(other, every) is not None:
+                raise _Differ(node, other, every)
         return node
-    theirs = [_branches(other, every) or {} for other in others]
-    return _with_children(
-        node,
-        {
-            name: _map(f, child, tuple(their[name] for their in theirs), every, place + name)
-            for name, child in children.items()
-        },
-    )
+    keys, children = branches
+    theirs = [_matched(node, keys, other, every) for other in others]
+    new = []
+    for k, child in enumerate(children):
+        try:
+            new.append(_map(f, child, [their[k] for their in theirs], every))
+        except _Differ as differ:
+            differ.place = _step(node, keys[k]) + differ.place
+            raise
+    return _with_children(node, keys, new)
 
 
-def _named(tree: Any, every: bool = False) -> dict[str, Any]:
+def _matched(node: Any, keys: Sequence[Any], other: Any, every: bool) -> Sequence[Any]:
+    """Return the children of another tree's node in the order of ours."""
+    branches = _branches(other, every) if type(other) is type(node) else None
+    if branches is None or len(branches[0]) != len(keys):
+        raise _Differ(node, other, every)
+    if not isinstance(node, dict):
+        return branches[1]
+    if node.keys() != other.keys():
+        raise _Differ(node, other, every)
+    return [other[key] for key in keys]
+
+
+def _named(node: Any, every: bool = False, place: str = "tree") -> dict[str, Any]:
     """List the leaves under their places, such as ``tree.readout.W``."""
+    if _is_leaf(node, every):
+        return {place: node}
+    keys, children = _branches(node, every) or ((), ())
     found: dict[str, Any] = {}
-    _map(found.__setitem__, tree, (), every, "tree")
+    for key, child in zip(keys, children, strict=True):
+        found.update(_named(child, every, place + _step(node, key)))
     return found

@@ -11,13 +11,18 @@ Symbols, as in the chapter *Leaky integration*:
 ============  =========================================================================
 """
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from recurrence import time
+from recurrence.gradients import records
+from recurrence.tape import primitive
 from recurrence.tree import Array
 
 # A number for numbers, an array for arrays: NumPy's own types cannot say that.
@@ -28,6 +33,19 @@ LARGEST_LEAK_WITH_CUTOFF = 2 * math.sqrt(2) - 2
 
 BLOCK = 16384
 """Numbers that :meth:`LeakyIntegrator.scan` works on at a time: few enough to stay in the cache."""
+
+
+def _differentiable(scan: Callable[..., tuple[Array, Array]]) -> Callable[..., tuple[Array, Array]]:
+    """Send recorded variables through :func:`_scan`, the same scan with its gradient, and plain arrays straight on."""
+
+    @functools.wraps(scan)
+    def either(self: Any, y: Array, xs: Array) -> tuple[Array, Array]:
+        if any(map(records, (self.leak, y, xs))):
+            ended: tuple[Array, Array] = _scan(self.leak, y, xs)
+            return ended
+        return scan(self, y, xs)
+
+    return either
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ class LeakyIntegrator:
 
     def __post_init__(self) -> None:
         _leak(self.leak)
-        if np.ndim(self.leak) == 0:
+        if np.ndim(self.leak) == 0 and not records(self.leak):
             # A Python float leaves float32 alone, whereas NumPy's own scalars would widen it.
             object.__setattr__(self, "leak", float(self.leak))
 
@@ -64,14 +82,15 @@ class LeakyIntegrator:
         The single zero stands for any number of channels, and its single precision gives way to the
         precision of the input.
         """
-        leak = np.atleast_1d(np.asarray(self.leak, None if np.ndim(self.leak) else np.float32))
-        return np.zeros((*batch, *leak.shape), leak.dtype)
+        shape = np.shape(self.leak)
+        return np.zeros((*batch, *(shape or (1,))), np.result_type(self.leak) if shape else np.float32)
 
     def step(self, y: Array, x: Array) -> tuple[Array, Array]:
         """Take y[n − 1] and x[n]; return y[n] twice: as state and as output."""
         y = (1 - self.leak) * y + self.leak * x
         return y, y
 
+    @_differentiable
     def scan(self, y: Array, xs: Array) -> tuple[Array, Array]:
         """Run over inputs ``(..., T, D)`` in about log T passes instead of T steps.
 
@@ -92,6 +111,46 @@ class LeakyIntegrator:
                 reach *= 2
             y = part[..., -1, :]
         return y.copy(), ys
+
+
+def _unchecked(leak: float | Array) -> LeakyIntegrator:
+    """Make a cell of any leak: a step of an optimiser may have carried it out of its range for a moment."""
+    cell = object.__new__(LeakyIntegrator)
+    object.__setattr__(cell, "leak", leak)
+    return cell
+
+
+def _scan_definition(leak: float | Array, y: Array, xs: Array) -> tuple[Array, Array]:
+    return time.loop(_unchecked(leak), y, xs)
+
+
+@primitive(definition=_scan_definition)
+def _scan(leak: float | Array, y: Array, xs: Array) -> Any:
+    """Scan as :meth:`LeakyIntegrator.scan` does, with the gradient, which is leaky integration backwards in time.
+
+    | dx[n] = (1 − α) dx[n + 1] + α dy[n]
+    | dα = Σ_n (x[n] − y[n − 1]) dx[n] / α
+    | dy[−1] = (1 − α) dx[0] / α
+
+    Here dx[T] / α is the gradient of the state that comes out at the end.
+    """
+    cell = _unchecked(leak)
+    end, ys = cell.scan(y, xs)
+
+    def pull(dend_dys: tuple[Array, Array]) -> tuple[Any, Any, Any]:
+        dend, dys = dend_dys
+        if not dys.shape[-2]:
+            return None, dend, None
+        dys = dys[..., ::-1, :].copy()
+        dys[..., :1, :] += dend[..., None, :]
+        dxs = cell.scan(np.zeros_like(dend), dys)[1][..., ::-1, :]
+        dy = (1 - leak) / leak * dxs[..., 0, :]
+        if type(leak) is float:
+            return None, dy, dxs
+        before = np.concatenate([np.broadcast_to(y, end.shape)[..., None, :], ys[..., :-1, :]], axis=-2)
+        return np.sum((xs - before) * dxs, axis=-2) / leak, dy, dxs
+
+    return (end, ys), pull
 
 
 def leak_from_tau(tau: float | Array, dt: float | Array = 1.0) -> Numbers:
@@ -273,7 +332,7 @@ def _check(holds: Array | np.bool_, otherwise: str) -> None:
 
 
 def _leak(leak: float | Array) -> Array:
-    leak = np.asarray(leak)
+    leak = leak if isinstance(leak, np.ndarray) else np.asarray(leak)
     _check(
         (leak > 0) & (leak <= 1),
         f"A leak must lie above 0, which hears nothing, and at most at 1, which keeps nothing; got {leak}.",
