@@ -124,6 +124,8 @@ def run_sphinx(root: Path, build: Path, builder: str) -> None:
         # Pages already read are not read again, so their warnings would be lost.
         shutil.rmtree(doctrees, ignore_errors=True)
     unfinished.touch()
+    # Pages of source code are written anew each time, but those of modules that are gone would stay.
+    shutil.rmtree(build / "html" / "_modules", ignore_errors=True)
     program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
     if program is None:
         raise BuildError("Jupyter Book is not installed here: run 'nox -s book', which installs it.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from docutils import nodes
+from docutils.utils import new_document
 
 from recurrence_book import katex as strict
 
@@ -114,14 +115,17 @@ def test_style_sheet_and_program_are_of_one_version() -> None:
     ("text", "taken", "left"), [(", and", ",", " and"), ("?)", "?)", ""), (" and", "", " and"), ("-fold", "", "-fold")]
 )
 def test_punctuation_stays_with_the_formula(text: str, taken: str, left: str) -> None:
-    paragraph = nodes.paragraph()
+    document = new_document("page")
     formula = nodes.math("", "x")
-    paragraph += [formula, nodes.Text(text), nodes.strong("", ", bold")]
-    assert strict.taken_punctuation(formula) == taken
-    assert paragraph.astext() == f"x{left}, bold"
+    document += nodes.paragraph("", "", formula, nodes.Text(text), nodes.strong("", ", bold"))
+    strict.KeepPunctuation(document).run()
+    assert formula.get("punctuation", "") == taken
+    assert document.astext() == f"x{left}, bold"
 
 
 def test_a_formula_at_the_end_of_a_paragraph_takes_nothing() -> None:
+    document = new_document("page")
     formula = nodes.math("", "x")
-    nodes.section("", nodes.paragraph("", "", formula), nodes.paragraph("", ". Next"))
-    assert strict.taken_punctuation(formula) == ""
+    document += [nodes.paragraph("", "", formula), nodes.paragraph("", ". Next")]
+    strict.KeepPunctuation(document).run()
+    assert "punctuation" not in formula

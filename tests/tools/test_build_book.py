@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def book(tmp_path: Path) -> Path:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "_config.yml", tmp_path)
     (tmp_path / "book" / "references.bib").write_text("")
-    (tmp_path / "book" / "index.md").write_text("# Title\n\nText with $x$.\n")
+    (tmp_path / "book" / "index.md").write_text("# Title\n\nText with $x$, and more.\n")
     add_pages(tmp_path, {"plain": "# Plain\n\nNothing is wrong here.\n"})
     return tmp_path
 
@@ -72,7 +73,9 @@ def add_pages(book: Path, pages: dict[str, str]) -> None:
 def test_a_clean_book_builds(book: Path) -> None:
     result = build(book)
     assert result.returncode == 0, result.stdout
-    assert (book / "_build" / "html" / "index.html").exists()
+    page = (book / "_build" / "html" / "index.html").read_text("utf-8")
+    text = re.sub("<[^>]*>", "", page[page.index("<article") : page.index("</article")])
+    assert "x, and more." in text, "the comma stands once, right behind the formula"
     assert str(book / "_build" / "html" / "index.html") in result.stdout
 
 

@@ -19,6 +19,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.locale import _
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
@@ -139,18 +140,23 @@ def visit_inline(translator: HTML5Translator, node: nodes.Element) -> None:
     # KaTeX breaks a formula between its "bases" only: one that has few is kept on one line with what follows it.
     kept = " kept" if formula.count('class="base"') <= 2 else ""
     translator.body.append(translator.starttag(node, "span", "", CLASS=f"math notranslate{kept}"))
-    translator.body.append(formula + taken_punctuation(node) + "</span>")
+    translator.body.append(f"{formula}{node.get('punctuation', '')}</span>")
     raise nodes.SkipNode
 
 
-def taken_punctuation(node: nodes.Element) -> str:
-    """Take the punctuation that follows a formula out of the text: a browser may break the line before it."""
-    after = node.next_node(descend=False, siblings=True)
-    found = PUNCTUATION.match(after.astext()) if isinstance(after, nodes.Text) else None
-    if found is None:
-        return ""
-    after.parent.replace(after, nodes.Text(after.astext()[found.end() :]))
-    return found[0]
+class KeepPunctuation(SphinxPostTransform):
+    """Hands the punctuation behind a formula to the formula: a browser may break the line between the two."""
+
+    default_priority = 200
+    formats = ("html",)
+
+    def run(self, **options: Any) -> None:
+        for node in list(self.document.findall(nodes.math)):
+            after = node.next_node(descend=False, siblings=True)
+            found = PUNCTUATION.match(after.astext()) if isinstance(after, nodes.Text) else None
+            if found is not None:
+                node["punctuation"] = found[0]
+                after.parent.replace(after, nodes.Text(after.astext()[found.end() :]))
 
 
 def visit_display(translator: HTML5Translator, node: nodes.Element) -> None:
@@ -187,6 +193,7 @@ def is_formula(node: nodes.Node) -> bool:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_post_transform(KeepPunctuation)
     app.add_html_math_renderer("katex_strict", (visit_inline, None), (visit_display, None))
     app.add_config_value("katex_macros", {}, "html", dict)
     app.connect("html-page-context", link_style, priority=900)

@@ -7,6 +7,7 @@
 >>> _ = plots.label(ax, 2, 0.8, "step response", "blue")
 """
 
+from recurrence.plots.flipbook import Flipbook, Slider, flipbook
 from recurrence.plots.labels import label, label_end, time_axis
 from recurrence.plots.style import COLOURS, CYCLE, DARK, FAMILY, SAVE, WIDTH, figure, svg, use
 
@@ -17,7 +18,10 @@ __all__ = [
     "FAMILY",
     "SAVE",
     "WIDTH",
+    "Flipbook",
+    "Slider",
     "figure",
+    "flipbook",
     "label",
     "label_end",
     "svg",
