@@ -199,7 +199,7 @@ def _fields(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
 
 def _branches(node: Any, every: bool) -> tuple[Sequence[Any], Sequence[Any]] | None:
     """Return what a node's children are called and the children; None where nothing branches."""
-    fields = _fields(type(node))
+    fields = _fields(node.__class__)
     if fields is not None:
         return fields[every], [getattr(node, name) for name in fields[every]]
     if isinstance(node, dict):
@@ -211,13 +211,13 @@ def _branches(node: Any, every: bool) -> tuple[Sequence[Any], Sequence[Any]] | N
 
 def _step(node: Any, key: Any) -> str:
     """Write how Python reaches a child: ``.W``, ``['W']``, ``[0]``."""
-    named = _fields(type(node)) is not None or hasattr(node, "_fields")
+    named = _fields(node.__class__) is not None or hasattr(node, "_fields")
     return f".{key}" if named else f"[{key!r}]"
 
 
 def _with_children(node: Any, keys: Sequence[Any], children: list[Any]) -> Any:
     """Rebuild a node around new children."""
-    fields = _fields(type(node))
+    fields = _fields(node.__class__)
     if fields is not None:
         # Not through the constructor: its checks hold for a model, but a gradient is no model.
         new = object.__new__(type(node))
