@@ -135,7 +135,8 @@ def run_sphinx(root: Path, build: Path, builder: str) -> None:
     command += ["--warningiserror", "--keep-going", "--nitpick", "--quiet"]
     # Its standard output only repeats what we say better; warnings come on the other one.
     if subprocess.run(command, cwd=root, check=False, stdout=subprocess.DEVNULL).returncode != 0:
-        raise BuildError("The site was not built: see the warnings above.")
+        what = "Some links do not answer" if builder == "linkcheck" else "The site was not built"
+        raise BuildError(f"{what}: see the warnings above.")
     unfinished.unlink()
 
 
