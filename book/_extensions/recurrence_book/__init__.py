@@ -2,7 +2,7 @@
 
 from sphinx.application import Sphinx
 
-PARTS = ("execution", "katex", "figures", "flipbook", "repository", "pages", "icons")
+PARTS = ("execution", "katex", "figures", "flipbook", "tracks", "repository", "pages", "icons")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
