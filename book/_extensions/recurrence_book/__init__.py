@@ -2,7 +2,7 @@
 
 from sphinx.application import Sphinx
 
-PARTS = ("execution", "katex", "figures", "flipbook", "tracks", "repository", "pages", "icons")
+PARTS = ("execution", "katex", "figures", "flipbook", "tracks", "repository", "pages", "icons", "previews")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
