@@ -54,7 +54,7 @@ def test_figures_follow_the_system_without_scripts(browser: Browser, address: st
     page.goto(f"{address}/{name}.html", wait_until="load")
     pairs = page.locator(".figure-pair")
     for i in range(pairs.count()):
-        assert pairs.nth(i).locator(f".for-{system}").is_visible()
+        assert pairs.nth(i).locator(f".for-{system}:not(.half)").is_visible()
         assert pairs.nth(i).locator("img:visible").count() == 1
     context.close()
 
@@ -66,3 +66,44 @@ def test_text_is_set_in_the_serif(browser: Browser, address: str, name: str) -> 
     loaded = page.evaluate("[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)")
     page.close()
     assert '"Recurrence Serif"' in loaded or "Recurrence Serif" in loaded
+
+
+@every_chapter
+def test_two_panels_stand_below_one_another_on_a_phone(browser: Browser, address: str, name: str) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(f"{address}/{name}.html", wait_until="load")
+    sizes = """pairs => pairs.map(pair => {
+        const images = [...pair.querySelectorAll("img")].filter(one => one.getClientRects().length);
+        const boxes = images.map(one => one.getBoundingClientRect());
+        return [images.length, Math.max(...boxes.map(box => box.width)), boxes.at(-1).top - boxes[0].bottom];
+    })"""
+    cut = page.eval_on_selector_all(".figure-cut", sizes)
+    page.set_viewport_size({"width": 1280, "height": 740})
+    whole = page.eval_on_selector_all(".figure-cut", sizes)
+    page.close()
+    assert cut, "no figure of the chapter is cut"
+    for count, width, gap in cut:
+        assert count == 2
+        assert width > 310
+        assert abs(gap) < 1
+    assert {count for count, *_ in whole} == {1}
+
+
+def test_a_cut_flipbook_shows_both_halves_of_the_frame(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(f"{address}/neurons/leaky_integration.html", wait_until="load")
+    page.locator(".flipbook input").press("ArrowRight")
+    page.wait_for_selector(".flipbook-frame svg")
+    views = """frames => frames.map(one => one.getAttribute("viewBox").split(" ").map(Number))"""
+    (left, *_, height), (right, _, width, same) = page.eval_on_selector_all(".flipbook-frame svg", views)
+    pair = page.locator(".flipbook .figure-pair").bounding_box()
+    frame = page.locator(".flipbook-frame").bounding_box()
+    page.set_viewport_size({"width": 1280, "height": 740})
+    page.wait_for_function("document.querySelectorAll('.flipbook-frame svg').length === 1")
+    (whole,) = page.eval_on_selector_all(".flipbook-frame svg", views)
+    page.close()
+    assert left == 0 < right
+    assert right + width == whole[2]
+    assert height == same == whole[3]
+    assert pair and frame
+    assert abs(pair["height"] - frame["height"]) < 2

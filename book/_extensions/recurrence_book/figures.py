@@ -23,6 +23,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 from recurrence.plots import COLOURS, DARK
 
+from .panels import cut
+
 logger = logging.getLogger(__name__)
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -166,6 +168,12 @@ class Figures(SphinxTransform):
         stem = f"{self.env.docname.rpartition('/')[2]}-{hashlib.sha256(svg.encode()).hexdigest()[:10]}"
         folder = image["uri"].rpartition("/")[0]
         pair = nodes.inline(classes=["figure-pair"])
+        # A flipbook has looked at more frames than this one.
+        where = image["cut"] if "cut" in image else cut([svg])
+        box = re.search(r'\sviewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+        if where and box:
+            pair["classes"].append("figure-cut")
+            image["halves"] = halves(float(box[1]), float(box[2]), where)
         for theme, content in (("light", svg), ("dark", dark(svg))):
             name = f"{stem}-{theme}.svg"
             (path.parent / name).write_text(content, encoding="utf-8")
@@ -176,6 +184,12 @@ class Figures(SphinxTransform):
             pair += twin
         pair.source, pair.line = image.source, image.line
         image.replace_self(pair)
+
+
+def halves(width: float, height: float, where: float) -> list[tuple[float, float, float]]:
+    """Left side, width and height of the two parts of a drawing that is cut at a share of its width."""
+    side = round(where * width, 2)
+    return [(0.0, side, height), (side, round(width - side, 2), height)]
 
 
 def _placed(node: nodes.Node) -> nodes.Node:
@@ -201,7 +215,22 @@ def visit_image(self: HTML5Translator, node: nodes.image) -> None:
     if getattr(self, "_seen_an_image", False) or "for-dark" in node["classes"]:
         added += ' loading="lazy" decoding="async"'
     self._seen_an_image = True
-    self.body[-1] = self.body[-1].replace("<img ", f"<img{added} ", 1)
+    whole = self.body[-1].replace("<img ", f"<img{added} ", 1)
+    parts = [_half(whole, *half, first=k == 0) for k, half in enumerate(node.get("halves", ()))]
+    self.body[-1] = "".join([whole, *parts])
+
+
+def _half(whole: str, left: float, width: float, height: float, *, first: bool) -> str:
+    """The tag of an image, changed to show a part of its drawing. One alternative text says what both halves show."""
+    view = f"#svgView(viewBox({left:g},0,{width:g},{height:g}))"
+    tag = re.sub(r'\ssrc="([^"]*)"', lambda src: f' src="{src[1]}{view}"', whole)
+    tag = re.sub(r'\s(?:width|height|loading|decoding|style)="[^"]*"', "", tag)
+    tag = tag.replace('class="', 'class="half ', 1)
+    if not first:
+        tag = re.sub(r'\salt="[^"]*"', ' alt=""', tag)
+    # The file knows only the shape of the whole.
+    shape = f'width="{width:.0f}" height="{height:.0f}" style="aspect-ratio:{width:g}/{height:g}"'
+    return tag.replace("<img ", f'<img {shape} loading="lazy" decoding="async" ', 1)
 
 
 def depart_image(self: HTML5Translator, node: nodes.image) -> None:

@@ -21,6 +21,8 @@ from sphinx.writers.html5 import HTML5Translator
 
 from recurrence import plots
 
+from .panels import cut
+
 FILES = ("flipbook.js", "flipbook.css")
 # Controls are hidden where no script runs. This one line shows them while the page is still being read, so that the
 # script, which comes later, moves nothing.
@@ -56,7 +58,9 @@ class Flipbooks(SphinxTransform):
         still.write_text(book.svg().replace("<svg ", '<svg id="figure_1" ', 1), encoding="utf-8")
         image = nodes.image(uri=f"/{Path(os.path.relpath(still, self.app.srcdir)).as_posix()}", alt=book.alt)
         image.source, image.line = raw.source, raw.line
-        return flipbook("", image, key=key, frames=str(script), controls=book.controls())
+        last = len(book.frames) - 1
+        image["cut"] = cut(book.svg(frame) for frame in sorted({0, last // 3, 2 * last // 3, last, book.start}))
+        return flipbook("", image, key=key, frames=str(script), controls=book.controls(), cut=image["cut"])
 
 
 def visit_html(self: HTML5Translator, node: flipbook) -> None:
@@ -66,7 +70,8 @@ def visit_html(self: HTML5Translator, node: flipbook) -> None:
     images.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, images / source.name)
     address = f"{builder.imgpath}/{source.name}"
-    self.body.append(f'<div class="flipbook" data-flipbook="{node["key"]}" data-frames="{address}">')
+    cut = f' data-cut="{node["cut"]}"' if node["cut"] else ""
+    self.body.append(f'<div class="flipbook" data-flipbook="{node["key"]}" data-frames="{address}"{cut}>')
 
 
 def depart_html(self: HTML5Translator, node: flipbook) -> None:

@@ -29,10 +29,20 @@
     let frame = null;  // the element that shows frames, once one is shown
     let timer = null;
     let silence = null;
+    const narrow = window.matchMedia("(max-width: 640px)");
 
     // The last slider changes fastest.
     function number() {
       return sliders.reduce((sum, slider) => sum * (Number(slider.max) + 1) + Number(slider.value), 0);
+    }
+
+    // The parts of the drawing that stand below one another: on a phone the two panels of a figure, else the whole.
+    function boxes() {
+      const where = Number(root.dataset.cut);
+      if (!where || !narrow.matches) return [book.box];
+      const [left, top, width, height] = book.box.split(" ").map(Number);
+      return [[left, top, where * width, height], [left + where * width, top, (1 - where) * width, height]]
+        .map(box => box.join(" "));
     }
 
     function draw() {
@@ -46,8 +56,10 @@
         picture.classList.add("flipbook-moved");
       }
       const at = number();
-      frame.innerHTML = '<svg viewBox="' + book.box + '" role="img"><defs>' + book.defs + "</defs>" +
-        book.frames[at].map(part => book.parts[part]).join("") + "</svg>";
+      const shown = book.frames[at].map(part => book.parts[part]).join("") + "</svg>";
+      const views = boxes();
+      frame.innerHTML = '<svg viewBox="' + views[0] + '" role="img"><defs>' + book.defs + "</defs>" + shown +
+        views.slice(1).map(box => '<svg viewBox="' + box + '" aria-hidden="true">' + shown).join("");
       frame.firstChild.setAttribute("aria-label", book.alts[at % book.alts.length]);
       frame.dataset.frame = at;
     }
@@ -146,6 +158,7 @@
     }));
     ["pointerdown", "focusin"].forEach(name => controls.addEventListener(name, load));
     controls.hidden = false;
+    narrow.addEventListener("change", () => { if (frame) draw(); });
     if (sliders.some(slider => slider.value !== slider.defaultValue)) moved();
     if (!book && "IntersectionObserver" in window) {
       const observer = new IntersectionObserver(entries => {
