@@ -63,7 +63,7 @@ def test_default_stands(nowhere: None) -> None:
     config = settings()
     repository.follow_repository(SimpleNamespace(srcdir="."), config)  # type: ignore[arg-type]
     assert config.html_theme_options == settings().html_theme_options
-    assert config.ogp_site_url == config.html_baseurl == settings().html_baseurl
+    assert config.html_baseurl == settings().html_baseurl
 
 
 def test_fork_is_followed(nowhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_site_address_of_the_workflow_wins(nowhere: None, monkeypatch: pytest.Mo
     monkeypatch.setenv("RECURRENCE_SITE_URL", "https://book.example.org")
     config = settings()
     repository.follow_repository(SimpleNamespace(srcdir="."), config)  # type: ignore[arg-type]
-    assert config.html_baseurl == config.ogp_site_url == "https://book.example.org/"
+    assert config.html_baseurl == "https://book.example.org/"
     assert config.notfound_urls_prefix == "/"
 
 

@@ -2,7 +2,19 @@
 
 from sphinx.application import Sphinx
 
-PARTS = ("execution", "katex", "figures", "flipbook", "tracks", "repository", "pages", "icons", "previews")
+PARTS = (
+    "execution",
+    "katex",
+    "figures",
+    "flipbook",
+    "tracks",
+    "repository",
+    "pages",
+    "icons",
+    "previews",
+    "feed",
+    "cards",
+)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

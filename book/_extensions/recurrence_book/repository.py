@@ -67,7 +67,6 @@ def follow_repository(app: Sphinx, config: Config) -> None:
     # A pull request's reference is no branch that anybody could edit.
     if os.environ.get("GITHUB_REF", "").startswith("refs/heads/"):
         options["repository_branch"] = os.environ["GITHUB_REF_NAME"]
-    config.ogp_site_url = config.html_baseurl
     # The page shown for a wrong address cannot know how deep that address is: its links start at the site's root.
     config.notfound_urls_prefix = urlsplit(config.html_baseurl).path
 
