@@ -124,8 +124,12 @@ def run_sphinx(root: Path, build: Path, builder: str) -> None:
         # Pages already read are not read again, so their warnings would be lost.
         shutil.rmtree(doctrees, ignore_errors=True)
     unfinished.touch()
-    # Pages of source code are written anew each time, but those of modules that are gone would stay.
-    shutil.rmtree(build / "html" / "_modules", ignore_errors=True)
+    # Sphinx leaves pages of source code that are older than the templates or whose modules are gone: they make way.
+    # But it writes none where no page of the book has changed: then they come back.
+    modules, aside = build / "html" / "_modules", build / ".modules"
+    if modules.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+        modules.rename(aside)
     program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
     if program is None:
         raise BuildError("Jupyter Book is not installed here: run 'nox -s book', which installs it.")
@@ -137,6 +141,8 @@ def run_sphinx(root: Path, build: Path, builder: str) -> None:
     if subprocess.run(command, cwd=root, check=False, stdout=subprocess.DEVNULL).returncode != 0:
         what = "Some links do not answer" if builder == "linkcheck" else "The site was not built"
         raise BuildError(f"{what}: see the warnings above.")
+    if not modules.exists() and aside.exists():
+        aside.rename(modules)
     unfinished.unlink()
 
 

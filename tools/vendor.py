@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["fonttools==4.68.0", "brotli==1.2.1"]
 # ///
-"""Make every third-party file that this repository commits: the serif of page and figures, and KaTeX.
+"""Make every third-party file that this repository commits: the serif of page and figures, KaTeX, and axe-core.
 
 Run it with `uv run tools/vendor.py`, or with any Python that has the two packages named above. It needs npm,
 takes the packages in PACKAGES, writes the files and records each one in `tools/vendor.json` with its package,
@@ -23,11 +23,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "tools" / "vendor.json"
-PACKAGES = {"source-serif": "4.5.1", "katex": "0.16.22"}
+PACKAGES = {"source-serif": "4.5.1", "katex": "0.16.22", "axe-core": "4.14.1"}
 
 PAGE_FONTS = ROOT / "book" / "_static" / "fonts"
 FIGURE_FONTS = ROOT / "code" / "recurrence" / "plots" / "fonts"
 KATEX = ROOT / "book" / "_static" / "katex"
+AXE = ROOT / "tests" / "book" / "vendor" / "axe-core"
 
 # The licence reserves the name "Source", and a subset is a modified version, so ours carries another name.
 FAMILY = "Recurrence Serif"
@@ -145,13 +146,23 @@ def katex(package: Path) -> list[Path]:
     return [KATEX / "katex.min.css", KATEX / "LICENSE", *(KATEX / "fonts" / name for name in named)]
 
 
+def axe(package: Path) -> list[Path]:
+    """Copy axe-core, which looks for faults of accessibility in the tests, minified, with its licences."""
+    shutil.rmtree(AXE, ignore_errors=True)
+    AXE.mkdir(parents=True)
+    made = [AXE / name for name in ("axe.min.js", "LICENSE", "LICENSE-3RD-PARTY.txt")]
+    for path in made:
+        shutil.copyfile(package / path.name, path)
+    return made
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     if shutil.which("npm") is None:
         raise SystemExit("npm was not found: put Node's bin folder on PATH and run again.")
     manifest = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for package, make in (("source-serif", serif), ("katex", katex)):
+        for package, make in (("source-serif", serif), ("katex", katex), ("axe-core", axe)):
             for path in make(fetch(package, Path(temporary))):
                 manifest[path.relative_to(ROOT).as_posix()] = {
                     "package": package,

@@ -9,15 +9,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, TimeoutError, sync_playwright
+from sphinx_external_toc.parsing import parse_toc_yaml
 
-SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ROOT / "_build" / "html"
+# Those of the table of contents, those that Sphinx adds, and of the pages of source code, all alike, one with classes.
+PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
+PAGES += ["search", "genindex", "py-modindex", "404", "_modules/index", "_modules/recurrence/train"]
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -94,3 +101,78 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@dataclass
+class Visit:
+    """One page, open in the browser. It stays open while all tests that look at it are run, one after the other."""
+
+    name: str
+    page: Page
+    chapter: bool
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def show(self, width: int, theme: Literal["light", "dark"], unfolded: bool) -> Page:
+        """The page as wide as that, in that theme, and all that can be folded open or folded."""
+        self.page.set_viewport_size({"width": width, "height": 800})
+        self.page.emulate_media(color_scheme=theme)
+        self.page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
+        self.page.evaluate(FOLD, unfolded)
+        with suppress(TimeoutError):
+            self.page.wait_for_function(REACHED, timeout=1_000)
+        return self.page
+
+
+# Solutions are folded by a script, all else by the browser itself.
+FOLD = """unfolded => {
+    for (const details of document.querySelectorAll("details")) details.open = unfolded;
+    for (const button of document.querySelectorAll("button.toggle-button")) {
+        const folded = button.closest(".admonition").classList.contains("toggle-hidden");
+        if (folded === unfolded) button.click();
+    }
+}"""
+
+
+# A moment after the page has changed its width, the theme's script makes code that now scrolls a stop of the Tab key.
+REACHED = """() => [...document.querySelectorAll("pre")].every(
+    pre => pre.scrollWidth <= pre.clientWidth || pre.tabIndex === 0 || !pre.checkVisibility())"""
+
+
+def scroll_through(page: Page) -> None:
+    """Bring every part of the page near once, so that what loads late has loaded."""
+    page.evaluate(
+        """async () => {
+            for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight / 2) {
+                scrollTo({top: y, behavior: "instant"});
+                await new Promise(resolve => setTimeout(resolve, 30));
+            }
+            scrollTo({top: 0, behavior: "instant"});
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One profile for all visits, so that style sheets and scripts come from its cache."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session", params=PAGES)
+def visit(request: pytest.FixtureRequest, context: BrowserContext, address: str) -> Iterator[Visit]:
+    """A page, scrolled through once, with what went wrong. Tests of one page follow each other, so one visit does."""
+    source = ROOT / "book" / f"{request.param}.md"
+    visit = Visit(request.param, context.new_page(), source.exists() and "{code-cell}" in source.read_text("utf-8"))
+    page, problems = visit.page, visit.problems
+    page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda failed: problems.append(f"failed: {failed.url}"))
+    page.on("response", lambda got: problems.append(f"{got.status}: {got.url}") if got.status >= 400 else None)
+    page.on("request", lambda asked: visit.requests.append(asked.url))
+    page.goto(f"{address}/{visit.name}.html", wait_until="networkidle")
+    scroll_through(page)
+    yield visit
+    page.close()

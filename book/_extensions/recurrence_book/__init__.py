@@ -10,10 +10,11 @@ PARTS = (
     "tracks",
     "repository",
     "pages",
-    "icons",
-    "previews",
     "feed",
     "cards",
+    "html_fixes",
+    "icons",
+    "previews",
 )
 
 

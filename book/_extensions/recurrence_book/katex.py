@@ -24,6 +24,8 @@ from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
+from .html_fixes import sound_mathml
+
 logger = logging.getLogger(__name__)
 
 NUMBERING = "align|alignat|equation|gather|multline|eqnarray"
@@ -128,7 +130,7 @@ def render(translator: HTML5Translator, node: nodes.Element, source: str, displa
         "macros": translator.config.katex_macros,
     }
     try:
-        return katex.render(source, options)
+        return sound_mathml(katex.render(source, options))
     except KatexError as error:
         # astext() of the node is what the author wrote; `source` may have been wrapped.
         logger.warning("%s in %r", error, node.astext(), location=node, type="katex")
