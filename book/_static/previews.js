@@ -2,7 +2,7 @@
    follows the link. Nothing is fetched before the reader rests on a link to another page. */
 (function () {
   "use strict";
-  const LINKS = ".bd-article :is(a.reference.internal, a.footnote-reference):not(.headerlink)";
+  const LINKS = ".bd-article :is(a.reference.internal, a.footnote-reference):not(.headerlink, .sd-stretched-link)";
   const root = document.documentElement.dataset.content_root || "./";
   const home = new URL(root, location.href).href;
   let card = null;      // the one card, made when first needed

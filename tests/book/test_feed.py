@@ -15,7 +15,8 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
-DATED = [name for name in PAGES if re.search(r"^date:", (ROOT / "book" / f"{name}.md").read_text("utf-8"), re.M)]
+HEADS = {name: (ROOT / "book" / f"{name}.md").read_text("utf-8").split("\n---\n")[0] for name in PAGES}
+DATED = [name for name, head in HEADS.items() if "\ndate:" in head]
 ATOM = "{http://www.w3.org/2005/Atom}"
 # RFC 3339, section 5.6.
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")

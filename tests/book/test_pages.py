@@ -10,7 +10,9 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
-CHAPTERS = [name for name in PAGES if "{code-cell}" in (ROOT / "book" / f"{name}.md").read_text("utf-8")]
+CHAPTERS = [
+    name for name in PAGES if "\ndate:" in (ROOT / "book" / f"{name}.md").read_text("utf-8").split("\n---\n")[0]
+]
 OTHER_PAGES = ["search", "genindex", "404"]
 
 every_page = pytest.mark.parametrize("name", PAGES + OTHER_PAGES)

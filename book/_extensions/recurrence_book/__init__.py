@@ -12,6 +12,7 @@ PARTS = (
     "pages",
     "feed",
     "cards",
+    "report",
     "html_fixes",
     "icons",
     "previews",
