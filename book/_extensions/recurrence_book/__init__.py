@@ -13,6 +13,7 @@ PARTS = (
     "feed",
     "cards",
     "report",
+    "search",
     "html_fixes",
     "icons",
     "previews",
