@@ -139,6 +139,11 @@ def test_the_first_spike_comes_after_the_rise_and_the_others_after_the_refractor
     assert set(np.diff(when)) == {rise + 30}
 
 
+@pytest.mark.parametrize(("refractory", "dt", "steps"), [(0.3, 0.1, 3), (2.7, 1.0, 3), (2.3, 1.0, 2), (0.0, 0.5, 0)])
+def test_the_refractory_period_is_the_nearest_number_of_steps(refractory, dt, steps):
+    assert LIF(refractory=refractory, dt=dt).hold == steps
+
+
 def test_silent_up_to_the_rheobase():
     neuron = LIF()
     assert lif.rheobase(neuron) == pytest.approx(0.15)

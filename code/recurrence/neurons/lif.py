@@ -149,7 +149,7 @@ class LIF:
         return Membrane(np.full(shape, self.rest, float), np.zeros(shape, int))
 
     def step(self, state: Membrane, current: Array) -> tuple[Membrane, Array]:
-        """Take a state and the current of one step, nA ``(..., N)``; return the next state and who fired."""
+        """Take a state and currents, nA; return the next state and who fired."""
         V, wait = state
         V, _ = self.integrator.step(V, self.drive(current))
         V = np.where(wait > 0, self.reset, V)
@@ -317,7 +317,8 @@ def _passage(low: Numbers, high: Numbers) -> Numbers:
     z = np.exp(0.02 * np.arange(-2000, 180))
     low, high = np.asarray(low)[..., None], np.asarray(high)[..., None]
     with np.errstate(over="ignore"):
-        return 0.02 * np.sum(np.exp(z * (2 * high - z)) * -np.expm1(-2 * (high - low) * z), axis=-1)
+        rest = -np.expm1(-2 * z * (high - low))
+        return 0.02 * np.sum(rest * np.exp(z * (2 * high - z)), axis=-1)
 
 
 def _spread(low: Numbers, high: Numbers) -> Numbers:
@@ -334,7 +335,8 @@ def _spread(low: Numbers, high: Numbers) -> Numbers:
     for k in range(500):
         weight += term / (2 * k + 2)
         term = term * z**2 / (2 * k + 3)
-    return 0.02 * np.sum(weight * np.exp(2 * high * z) * -np.expm1(-2 * (high - low) * z), axis=-1)
+    rest = -np.expm1(-2 * z * (high - low))
+    return 0.02 * np.sum(weight * rest * np.exp(2 * high * z), axis=-1)
 
 
 # Spike trains
