@@ -42,7 +42,7 @@ MATHEMATICS = "−×·÷±←↑→↓≈≠≤≥∞√∑∏∫∂∆¹²³⁰
 CHARACTERS = "".join(sorted(set(ASCII + LATIN + NAMES + PUNCTUATION + GREEK + MATHEMATICS)))
 
 # What nearly every page needs comes in one small file; a page with a rarer character fetches the other one too.
-CORE = "".join(sorted(set(ASCII + PUNCTUATION + "\xa0äöüÄÖÜßéèç°·×±−→≤≥½²")))
+CORE = "".join(sorted(set(ASCII + PUNCTUATION + "\xa0äöüÄÖÜßéèç©°·×±−→≤≥½²")))
 RARE = "".join(c for c in CHARACTERS if c not in CORE)
 
 # target without the name of its part, source inside the package, style name

@@ -8,19 +8,15 @@
     if (!menu) return;
     const boxes = Array.from(menu.querySelectorAll("input"));
 
-    function remembered() {
-      return (localStorage.getItem("tracks") || "").split(" ");
-    }
-
     function apply(box) {
       document.querySelectorAll("details.refresher." + box.value).forEach(details => { details.open = box.checked; });
     }
 
     function choose(event) {
       apply(event.target);
-      try {
-        localStorage.setItem("tracks", boxes.filter(box => box.checked).map(box => box.value).join(" "));
-      } catch {
+      localStorage.setItem("tracks", boxes.filter(box => box.checked).map(box => box.value).join(" "));
+      // Where storage is blocked, the page has a stand-in that forgets: see layout.html.
+      if (!(localStorage instanceof Storage)) {
         menu.querySelector(".tracks-kept").textContent =
           "Your browser keeps nothing for this site: the choice holds for this page.";
       }
@@ -28,8 +24,7 @@
 
     // What was chosen on another page since this one was last looked at; on a new page the boxes stand open already.
     function follow(open) {
-      let chosen;
-      try { chosen = remembered(); } catch { return; }
+      const chosen = (localStorage.getItem("tracks") || "").split(" ");
       boxes.filter(box => box.checked !== chosen.includes(box.value)).forEach(box => {
         box.checked = !box.checked;
         if (open) apply(box);

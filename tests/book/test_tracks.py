@@ -18,7 +18,12 @@ KINDS = {name: set(KIND.findall((ROOT / "book" / f"{name}.md").read_text("utf-8"
 # A chapter with refreshers of both kinds, and another one to go on to.
 NAME = next(name for name in PAGES if len(KINDS[name]) == 2)
 OTHER = next(name for name in PAGES if KINDS[name] and name != NAME)
-BLOCKED = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('', 'SecurityError') }})"
+BLOCKED = """
+    for (const name of ["localStorage", "sessionStorage"]) {
+        const get = () => { throw new DOMException("", "SecurityError"); };
+        Object.defineProperty(window, name, {get, configurable: true});
+    }
+"""
 SHIFTS = """
     window.shifted = 0;
     new PerformanceObserver(list => {
@@ -129,6 +134,8 @@ def test_boxes_say_what_they_are_and_how_many_the_page_has(page: Page, address: 
 
 
 def test_without_storage_the_choice_holds_for_the_page(page: Page, address: str) -> None:
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
     page.add_init_script(BLOCKED)
     page.goto(f"{address}/{NAME}.html")
     choose(page, "Mathematics")
@@ -136,6 +143,7 @@ def test_without_storage_the_choice_holds_for_the_page(page: Page, address: str)
     expect(page.locator(".tracks-kept")).to_contain_text("keeps nothing")
     page.reload()
     assert opened(page) == {"mathematics": {False}, "networks": {False}}
+    assert problems == []
 
 
 def test_without_scripts_there_is_no_menu_and_refreshers_open_by_hand(browser: Browser, address: str) -> None:

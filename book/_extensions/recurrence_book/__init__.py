@@ -17,6 +17,7 @@ PARTS = (
     "html_fixes",
     "icons",
     "previews",
+    "assets",
 )
 
 

@@ -1,13 +1,16 @@
-"""The icon fonts, cut down to the icons that the site shows.
+"""The fonts of icons and formulas, cut down to what the site shows.
 
-The theme draws its icons with two fonts of 270 KB that hold thousands. Once all pages are written, what they show is
-known: the classes in their HTML and the few icons that the theme's style sheet puts before links and titles. The
-fonts and the style sheet are reduced to those.
+The theme draws its icons with two fonts of 270 KB that hold thousands, and KaTeX brings 270 KB too. Once all pages
+are written, what they show is known: of icons, the classes in the HTML and the few that the theme's style sheet
+puts before links and titles; of formulas, their characters. The fonts are reduced to those.
 """
 
 from __future__ import annotations
 
+import hashlib
+import html
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,8 +23,10 @@ logger = logging.getLogger(__name__)
 
 SHEET = "styles/pydata-sphinx-theme.css"
 FONTS = "vendor/fontawesome/webfonts"
+FORMULA_FONTS = "katex/fonts"
 RULE = re.compile(r'(?P<selectors>(?:\.fa-[\w-]+:before,?)+)\{content:"\\(?P<code>[0-9a-f]+)"\}')
 CLASS = re.compile(r"\bfa-[\w-]+")
+GLYPHS = re.compile(r"<span[^>]*>([^<]+)</span>")
 VARIABLE = re.compile(r'--pst-(?:icon|breadcrumb)-[\w-]+:\s*"(?P<text>[^"]*)"')
 
 
@@ -61,10 +66,41 @@ def reduce_font(path: Path, characters: set[int]) -> None:
     font.save(path)
 
 
+def characters_set(pages: Iterable[str]) -> set[int]:
+    """All characters that stand in formulas, in whatever font."""
+    found = set("\xa0\u200b")  # spaces that the style sheet sets by itself
+    for page in pages:
+        for formula in page.split('class="katex-html"')[1:]:
+            found.update(html.unescape("".join(GLYPHS.findall(formula.partition('class="katex-mathml"')[0]))))
+    return set(map(ord, found))
+
+
+def reduce_formulas(app: Sphinx, exception: Exception | None) -> None:
+    """Cut the fonts of the formulas down; what was cut once is kept beside the site."""
+    if exception is not None or app.builder.name != "html":
+        return
+    characters = characters_set(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    kept = Path(app.outdir).parent / ".fonts"
+    kept.mkdir(exist_ok=True)
+    used = set()
+    for font in sorted(Path(app.srcdir, "_static", FORMULA_FONTS).glob("*.woff2")):
+        key = hashlib.sha256(font.read_bytes() + repr(sorted(characters)).encode()).hexdigest()[:16]
+        used.add(kept / f"{key}.woff2")
+        if not (kept / f"{key}.woff2").exists():
+            shutil.copyfile(font, kept / f"{key}.part")
+            reduce_font(kept / f"{key}.part", characters)
+            (kept / f"{key}.part").rename(kept / f"{key}.woff2")
+        shutil.copyfile(kept / f"{key}.woff2", Path(app.outdir, "_static", FORMULA_FONTS, font.name))
+    for font in set(kept.iterdir()) - used:
+        font.unlink()
+
+
 def reduce_icons(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name != "html":
         return
     static = Path(app.outdir, "_static")
+    if not (static / SHEET).exists():
+        return  # no page was written, so nothing was copied anew, and `assets` has joined and removed the last copy
     pages = (path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
     sheet, characters = reduce_sheet((static / SHEET).read_text("utf-8"), classes_shown(pages))
     if not characters:
@@ -82,4 +118,5 @@ def reduce_icons(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", reduce_icons)
+    app.connect("build-finished", reduce_formulas)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

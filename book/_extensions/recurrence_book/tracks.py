@@ -18,7 +18,7 @@ from sphinx_design.dropdown import dropdown_main
 TRACKS = ("mathematics", "networks")
 LOOK_UP = """<script>
     let openTracks = "";
-    try { openTracks = localStorage.getItem("tracks") || ""; } catch { /* Storage is blocked: nothing is chosen. */ }
+    try { openTracks = localStorage.getItem("tracks") || ""; } catch { /* Storage is blocked: nothing is known. */ }
     const openChosen = box => { box.open ||= openTracks.split(" ").some(track => box.classList.contains(track)); };
   </script>"""
 OPEN = "<script>openChosen(document.currentScript.parentElement)</script>"
