@@ -68,6 +68,20 @@ def validate(session: nox.Session) -> None:
 
 
 @nox.session
+def notebooks(session: nox.Session) -> None:
+    """Run every chapter's notebook where its own first cell installs all it needs (`-- --newest`: newest versions)."""
+    install(session)
+    session.run("python", "tools/build_book.py")
+    session.run("python", "tools/run_notebooks.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def publish_notebooks(session: nox.Session) -> None:
+    """Put the notebooks on the branch from which Colab opens them (in the workflow that publishes the site)."""
+    session.run("python", "tools/publish_notebooks.py", external=True)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, imports, and the GitHub workflows."""
     install(session)

@@ -74,8 +74,11 @@ def test_rights_are_the_fewest(path: Path) -> None:
         if steps(job, "actions/deploy-pages"):
             assert rights == {"pages": "write", "id-token": "write"}
             assert job["environment"]["name"] == "github-pages"
+        elif "nox -s publish_notebooks" in [step.get("run") for step in job["steps"]]:
+            assert rights == {"contents": "write"}
+            assert job["needs"] == "deploy"
         else:
-            assert not writing, f"{path.name}, {name} may write {writing}, but only the deploying job needs to"
+            assert not writing, f"{path.name}, {name} may write {writing}, but only the jobs that publish need to"
             assert set(rights) <= {"contents", "pages"}
 
 
@@ -114,7 +117,9 @@ def test_every_command_is_a_session_of_the_noxfile(path: Path) -> None:
         if line == "pip install nox":
             continue
         assert line.startswith("nox -s "), f"{path.name}: a newcomer has no such command: {line}"
-        assert set(line.split()[2:]) <= sessions, f"{path.name}: the noxfile has no such session: {line}"
+        assert set(line.partition(" -- ")[0].split()[2:]) <= sessions, (
+            f"{path.name}: the noxfile has no such session: {line}"
+        )
 
 
 def test_oldest_and_newest_python_on_three_systems() -> None:
@@ -198,3 +203,16 @@ def test_a_fork_needs_no_edit() -> None:
     for path in [*GITHUB.rglob("*"), *(ROOT / ".binder").rglob("*"), ROOT / "noxfile.py"]:
         if path.is_file():
             assert name not in path.read_bytes(), path.relative_to(ROOT).as_posix()
+
+
+def test_the_notebooks_that_are_published_are_those_of_the_build() -> None:
+    jobs = load(GITHUB / "workflows" / "pages.yml")["jobs"]
+    (upload,) = steps(jobs["build"], "actions/upload-artifact")
+    (download,) = steps(jobs["notebooks"], "actions/download-artifact")
+    assert upload["with"]["name"] == download["with"]["name"]
+    assert upload["with"]["path"] == download["with"]["path"] == "_build/notebooks"
+    assert upload["with"]["if-no-files-found"] == "error"
+    (publish,) = (step for step in jobs["notebooks"]["steps"] if step.get("run") == "nox -s publish_notebooks")
+    assert publish["env"] == {"GITHUB_TOKEN": "${{ github.token }}"}
+    # Nothing else of that job sees the token.
+    assert sum("github.token" in str(step) for step in jobs["notebooks"]["steps"]) == 1

@@ -10,6 +10,8 @@ PARTS = (
     "tracks",
     "repository",
     "pages",
+    "notebooks",
+    "ways",
     "feed",
     "cards",
     "report",
