@@ -43,6 +43,13 @@ def book(session: nox.Session) -> None:
 
 
 @nox.session
+def pyodide(session: nox.Session) -> None:
+    """Fetch the Python of "Run this page", once: books built from then on serve it themselves."""
+    install(session)
+    session.run("python", "tools/pyodide.py", *session.posargs)
+
+
+@nox.session
 def serve(session: nox.Session) -> None:
     """Build the site, show it at http://127.0.0.1:8000 and rebuild it at every saved change."""
     install(session)
@@ -53,6 +60,7 @@ def serve(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the whole test suite: the package, the tools, and the built site in a real browser."""
     install(session)
+    session.run("python", "tools/pyodide.py")
     session.run("python", "tools/build_book.py")
     session.run("pytest", *(session.posargs or ["-n", "auto"]), env=ONE_THREAD)
 

@@ -2,10 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["fonttools==4.68.0", "brotli==1.2.1"]
 # ///
-"""Make every third-party file that this repository commits: the serif of page and figures, KaTeX, and axe-core.
+"""Make every third-party file that this repository commits: the serif, KaTeX, CodeMirror, and axe-core.
 
 Run it with `uv run tools/vendor.py`, or with any Python that has the two packages named above. It needs npm,
-takes the packages in PACKAGES, writes the files and records each one in `tools/vendor.json` with its package,
+takes the packages named below, writes the files and records each one in `tools/vendor.json` with its package,
 version and SHA-256. The same versions give the same bytes, which `git diff` shows and a test holds.
 """
 
@@ -24,11 +24,40 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "tools" / "vendor.json"
 PACKAGES = {"source-serif": "4.5.1", "katex": "0.16.22", "axe-core": "4.14.1"}
+# The editor comes in many packages, and these are all of them; esbuild makes one module of what EDITOR takes from them.
+EDITOR_PACKAGES = {
+    "@codemirror/autocomplete": "6.20.4",
+    "@codemirror/commands": "6.11.1",
+    "@codemirror/lang-python": "6.2.1",
+    "@codemirror/language": "6.13.1",
+    "@codemirror/state": "6.7.6",
+    "@codemirror/streamparser": "6.0.0",
+    "@codemirror/view": "6.43.15",
+    "@lezer/common": "1.5.5",
+    "@lezer/highlight": "1.2.5",
+    "@lezer/lr": "1.4.12",
+    "@lezer/python": "1.1.19",
+    "@marijn/find-cluster-break": "1.0.4",
+    "crelt": "1.0.7",
+    "style-mod": "4.1.4",
+    "w3c-keyname": "2.2.8",
+}
+ESBUILD = "0.28.2"
+EDITOR = """
+export { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
+export { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+export { pythonLanguage } from "@codemirror/lang-python";
+export { LanguageSupport, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+export { EditorState } from "@codemirror/state";
+export { EditorView, drawSelection, keymap } from "@codemirror/view";
+export { classHighlighter } from "@lezer/highlight";
+"""
 
 PAGE_FONTS = ROOT / "book" / "_static" / "fonts"
 FIGURE_FONTS = ROOT / "code" / "recurrence" / "plots" / "fonts"
 KATEX = ROOT / "book" / "_static" / "katex"
 AXE = ROOT / "tests" / "book" / "vendor" / "axe-core"
+CODEMIRROR = ROOT / "book" / "_static" / "codemirror"
 
 # The licence reserves the name "Source", and a subset is a modified version, so ours carries another name.
 FAMILY = "Recurrence Serif"
@@ -156,6 +185,40 @@ def axe(package: Path) -> list[Path]:
     return made
 
 
+def codemirror(folder: Path) -> list[Path]:
+    """Make one minified module of what the editor of "Run this page" uses, and lay the licences beside it."""
+    folder.mkdir()
+    (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+    (folder / "editor.js").write_text(EDITOR, encoding="utf-8")
+    specs = [f"{name}@{version}" for name, version in EDITOR_PACKAGES.items()]
+    install = ["npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact"]
+    subprocess.run([*install, *specs, f"esbuild@{ESBUILD}"], cwd=folder, check=True, capture_output=True)
+    modules = folder / "node_modules"
+    found = {
+        path.parent.relative_to(modules).as_posix(): json.loads(path.read_text(encoding="utf-8"))["version"]
+        for scope in (".", "@codemirror", "@lezer", "@marijn")
+        for path in (modules / scope).glob("*/package.json")
+        if "esbuild" not in path.parent.name
+    }
+    if found != EDITOR_PACKAGES:
+        raise SystemExit(f"CodeMirror asks for other packages now; EDITOR_PACKAGES should be {found}.")
+    shutil.rmtree(CODEMIRROR, ignore_errors=True)
+    CODEMIRROR.mkdir()
+    bundle = [str(modules / ".bin" / "esbuild"), "editor.js", "--bundle", "--minify", "--format=esm"]
+    bundle += ["--target=es2020", "--legal-comments=none", f"--outfile={CODEMIRROR / 'codemirror.mjs'}"]
+    subprocess.run(bundle, cwd=folder, check=True, capture_output=True)
+    licences = "\n\n".join(
+        f"{name} {version}\n\n{(modules / name / 'LICENSE').read_text(encoding='utf-8').strip()}"
+        for name, version in EDITOR_PACKAGES.items()
+    )
+    (CODEMIRROR / "LICENSE").write_text(f"{licences}\n", encoding="utf-8")
+    return [CODEMIRROR / "codemirror.mjs", CODEMIRROR / "LICENSE"]
+
+
+def record(package: str, version: str, path: Path) -> dict[str, str]:
+    return {"package": package, "version": version, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     if shutil.which("npm") is None:
@@ -164,11 +227,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for package, make in (("source-serif", serif), ("katex", katex), ("axe-core", axe)):
             for path in make(fetch(package, Path(temporary))):
-                manifest[path.relative_to(ROOT).as_posix()] = {
-                    "package": package,
-                    "version": PACKAGES[package],
-                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-                }
+                manifest[path.relative_to(ROOT).as_posix()] = record(package, PACKAGES[package], path)
+        for path in codemirror(Path(temporary) / "codemirror"):
+            main_package = "@codemirror/view"
+            manifest[path.relative_to(ROOT).as_posix()] = record(main_package, EDITOR_PACKAGES[main_package], path)
     MANIFEST.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     total = sum((ROOT / name).stat().st_size for name in manifest)
     print(f"{len(manifest)} files, {total / 1024:.0f} KB, recorded in {MANIFEST.relative_to(ROOT)}")

@@ -13,7 +13,13 @@ import vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = json.loads((ROOT / "tools" / "vendor.json").read_text(encoding="utf-8"))
-FOLDERS = ("book/_static/fonts", "book/_static/katex", "code/recurrence/plots/fonts", "tests/book/vendor/axe-core")
+FOLDERS = (
+    "book/_static/fonts",
+    "book/_static/katex",
+    "book/_static/codemirror",
+    "code/recurrence/plots/fonts",
+    "tests/book/vendor/axe-core",
+)
 
 
 @pytest.mark.parametrize("name", sorted(MANIFEST))

@@ -12,6 +12,7 @@ PARTS = (
     "pages",
     "notebooks",
     "ways",
+    "runner",
     "feed",
     "cards",
     "report",

@@ -21,7 +21,7 @@ from sphinx.util import logging
 from sphinx.util.images import get_image_size
 from sphinx.writers.html5 import HTML5Translator
 
-from recurrence.plots import COLOURS, DARK
+from recurrence.plots import DARK, dark
 
 from .panels import cut
 
@@ -30,15 +30,6 @@ logger = logging.getLogger(__name__)
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
 UNITS = {"": 1.0, "px": 1.0, "pt": 96 / 72, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
-
-# Black is matplotlib's own default where a figure does not name the ink.
-TO_DARK = {**DARK, "#000000": DARK[COLOURS["ink"]]}
-
-
-def dark(svg: str) -> str:
-    """The same drawing in the colours of the dark page, with black and unnamed fills as its ink."""
-    svg = re.sub(r"#[0-9a-fA-F]{6}\b", lambda match: TO_DARK.get(match[0].lower(), match[0]), svg)
-    return svg.replace("<svg ", f'<svg fill="{TO_DARK["#000000"]}" ', 1)
 
 
 def pixels(svg: str) -> tuple[int, int] | None:
@@ -239,7 +230,7 @@ def depart_image(self: HTML5Translator, node: nodes.image) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     # A changed palette makes every page be read, and so every twin be drawn, again.
-    app.add_config_value("recurrence_palette", sorted(TO_DARK.items()), "env", [list])
+    app.add_config_value("recurrence_palette", sorted(DARK.items()), "env", [list])
     app.add_transform(Figures)
     app.add_node(nodes.image, override=True, html=(visit_image, depart_image))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,7 +9,7 @@
 
 from recurrence.plots.flipbook import Flipbook, Slider, flipbook
 from recurrence.plots.labels import label, label_end, time_axis
-from recurrence.plots.style import COLOURS, CYCLE, DARK, FAMILY, SAVE, WIDTH, figure, svg, use
+from recurrence.plots.style import COLOURS, CYCLE, DARK, FAMILY, SAVE, WIDTH, dark, figure, svg, use
 
 __all__ = [
     "COLOURS",
@@ -20,6 +20,7 @@ __all__ = [
     "WIDTH",
     "Flipbook",
     "Slider",
+    "dark",
     "figure",
     "flipbook",
     "label",

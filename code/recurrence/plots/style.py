@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 import sys
 from importlib import resources
 from typing import Any
@@ -17,7 +18,7 @@ import matplotlib as mpl
 from matplotlib import font_manager, pyplot
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "CYCLE", "DARK", "FAMILY", "SAVE", "WIDTH", "figure", "svg", "use"]
+__all__ = ["COLOURS", "CYCLE", "DARK", "FAMILY", "SAVE", "WIDTH", "dark", "figure", "svg", "use"]
 
 FAMILY = "Recurrence Serif"
 WIDTH = 7.0
@@ -110,3 +111,14 @@ def svg(fig: Figure) -> str:
     with mpl.rc_context({"svg.hashsalt": "recurrence", "svg.fonttype": "path"}):
         fig.savefig(buffer, format="svg", **SAVE)
     return buffer.getvalue()
+
+
+def dark(drawing: str) -> str:
+    """Return an SVG drawing in the colours of the dark page: every one of `COLOURS` exchanged for its twin.
+
+    Black, and what names no fill, becomes ink: matplotlib's own defaults, where a figure does not say what it wants.
+    """
+    ink = DARK[COLOURS["ink"]]
+    twins = {**DARK, "#000000": ink}
+    drawing = re.sub(r"#[0-9a-fA-F]{6}\b", lambda match: twins.get(match[0].lower(), match[0]), drawing)
+    return drawing.replace("<svg ", f'<svg fill="{ink}" ', 1)
