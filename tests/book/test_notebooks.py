@@ -20,7 +20,9 @@ from recurrence_book import katex as strict
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
-CHAPTERS = [name for name in PAGES if "{code-cell}" in (ROOT / "book" / f"{name}.md").read_text("utf-8")]
+CHAPTERS = [
+    name for name in PAGES if "\ndate:" in (ROOT / "book" / f"{name}.md").read_text("utf-8").split("\n---\n")[0]
+]
 STRICT = {"throwOnError": True, "strict": "error", "macros": {}}
 FENCES = re.compile(r"^(`{3,})(?!\{).*?^\1$", re.M | re.S)
 LITERALS = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")

@@ -17,6 +17,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from recurrence_book import runner
 
 PAGE = """---
+date: "2026-01-01"
 kernelspec: {name: python3, display_name: Python 3}
 jupytext: {text_representation: {extension: .md, format_name: myst}}
 ---

@@ -22,6 +22,7 @@ from sphinx_exercise.nodes import is_exercise_node, is_solution_node
 
 from recurrence_book.flipbook import flipbook
 from recurrence_book.katex import BLANK_LINES, ENVIRONMENT, LABEL, STARTS_WITH_ENVIRONMENT, aligned
+from recurrence_book.runner import run_control
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ SILENT = (
     addnodes.index,
     addnodes.toctree,
     dropdown_title,
+    run_control,
 )
 TRANSPARENT = (nodes.container, nodes.compound, nodes.definition, nodes.legend, nodes.topic, flipbook)
 WRAPS = {

@@ -162,8 +162,8 @@ def read_notebook(path: Path) -> Any:
 
 
 def page_sources(app: Sphinx, docname: str) -> list[Cell]:
-    """Cells of a page as its author wrote them, or none where it has no code."""
-    if "kernelspec" not in app.env.metadata.get(docname, {}):
+    """Cells of a chapter as its author wrote them; none of a page without code, or without a date as the front page."""
+    if not {"kernelspec", "date"} <= app.env.metadata.get(docname, {}).keys():
         return []
     path = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
     cells: list[Cell] = read_notebook(path).cells

@@ -72,6 +72,8 @@ class Cells(SphinxTransform):
         if title is None or not is_myst_markdown_notebook(text):
             return
         notebook = read_myst_markdown_notebook(text, config=env.myst_config, path=path)
+        if "date" not in notebook.metadata:  # the front page: its cell draws one figure, and nothing is to be learnt
+            return
         cells: list[dict[str, Any]] = []
         for index, cell in enumerate(notebook.cells):
             tags = set(cell.metadata.get("tags", []))
