@@ -159,7 +159,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small book: a page with everything that chapters use, and one it refers to."""
     source = tmp_path_factory.mktemp("book") / "source"
     (source / "part").mkdir(parents=True)
-    metadata = {"kernelspec": {"name": "python3"}, "language_info": {"name": "python", "pygments_lexer": "ipython"}}
+    metadata: dict[str, Any] = {"kernelspec": {"name": "python3"}, "date": "2026-01-01"}
+    metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython"}
     notebook = {"cells": CELLS, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     (source / "part" / "page.ipynb").write_text(json.dumps(notebook), "utf-8")
     (source / "part" / "code.py").write_text("def f():\n    return 1\n", "utf-8")

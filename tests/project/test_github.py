@@ -158,7 +158,7 @@ def test_the_site_is_built_for_its_own_address_and_published_from_main_alone() -
     assert build["if"] == "github.ref == 'refs/heads/main'"
     assert deploy["needs"] == "build"
     (configure,) = steps(build, "actions/configure-pages")
-    (nox,) = (step for step in build["steps"] if step.get("run") == "nox -s book")
+    (nox,) = (step for step in build["steps"] if step.get("run") == "nox -s pyodide book")
     assert nox["env"]["RECURRENCE_SITE_URL"] == f"${{{{ steps.{configure['id']}.outputs.base_url }}}}"
     (upload,) = steps(build, "actions/upload-pages-artifact")
     assert upload["with"]["path"] == "_build/html"
