@@ -62,7 +62,7 @@ def tests(session: nox.Session) -> None:
     install(session)
     session.run("python", "tools/pyodide.py")
     session.run("python", "tools/build_book.py")
-    session.run("pytest", *(session.posargs or ["-n", "auto"]), env=ONE_THREAD)
+    session.run("pytest", *(session.posargs or ["-n", "auto", "--dist", "loadgroup"]), env=ONE_THREAD)
 
 
 @nox.session

@@ -21,6 +21,8 @@ FIGURE = "#fig-leaky-balance"  # drawn by cell 2
 FLIPBOOK = "#fig-leaky-slider"
 
 expect.set_options(timeout=60_000)
+# One process for all of them: they share a page that has been run.
+pytestmark = pytest.mark.xdist_group("runner")
 
 
 @pytest.fixture(scope="module")

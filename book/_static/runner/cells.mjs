@@ -146,7 +146,7 @@ export function takeOver(spec, saved, on) {
       fresh.append(framed(picture(message)));
     } else if (kind === "flipbook") {
       fresh.append(framed(flipbook(message)));
-      leaf(fresh);
+      window.recurrenceFlipbook?.start(fresh);
     } else if (kind === "png") {
       const image = element("img", { src: `data:image/png;base64,${message.png}`, alt: "Picture made by the code of this cell" });
       fresh.append(framed(image));
@@ -206,12 +206,4 @@ function printedText(text, kind, stream) {
     element("div", { class: "highlight" }, element("pre", { text })));
   if (stream) block.dataset.stream = stream;
   return block;
-}
-
-/** Let the sliders in an element work; on a page that had none, their script is loaded first. */
-function leaf(scope) {
-  if (window.recurrenceFlipbook) return window.recurrenceFlipbook.start(scope);
-  const folder = new URL("../", import.meta.url);
-  document.head.append(element("link", { rel: "stylesheet", href: new URL("flipbook.css", folder) }),
-    element("script", { src: new URL("flipbook.js", folder) }));
 }
