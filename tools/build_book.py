@@ -31,6 +31,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows what was learnt, not 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_extensions"))
 
+from pack_site import pack  # noqa: E402
 from recurrence_book.execution import cache_folder, prune  # noqa: E402
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ def build_book(root: Path = ROOT, builder: str = "html", timeout: float = 300) -
     with only_one(build):
         execute(root, build, timeout)
         run_sphinx(root, build, builder)
+        if builder == "html":
+            pack(build / "html")
     return build / builder
 
 

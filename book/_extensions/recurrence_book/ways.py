@@ -9,11 +9,14 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from docutils import nodes
+from docutils.parsers.rst.states import Inliner
 from sphinx.application import Sphinx
 
 from recurrence_book.notebooks import page_sources
 
 BRANCH = "notebooks"  # where the workflow that publishes the site puts the notebooks; see tools/publish_notebooks.py
+ARCHIVE = "recurrence.zip"  # the whole site, made when all else is there: see tools/pack_site.py
 COLAB = "https://colab.research.google.com/github"
 
 
@@ -35,8 +38,10 @@ def colab_address(repository: str, docname: str) -> str | None:
 
 def ways(app: Sphinx, docname: str, root: str) -> list[Way]:
     """Ways to run or to take a page; `root` leads from it to the site's front page."""
+    needs = "A few megabytes. Unpack it and open index.html: everything but running code works without a network."
+    archive = Way("archive", "whole site, .zip", f"{root}{ARCHIVE}", needs)
     if not page_sources(app, docname):
-        return []
+        return [archive]
     found = []
     colab = colab_address(app.config.html_theme_options.get("repository_url", ""), docname)
     if colab:
@@ -44,24 +49,35 @@ def ways(app: Sphinx, docname: str, root: str) -> list[Way]:
         found.append(Way("colab", "Colab", colab, needs))
     needs = "Jupyter on your own machine; the first cell installs the book’s code."
     found.append(Way("notebook", ".ipynb", f"{root}_sources/{docname}.ipynb", needs))
-    return found
+    return [*found, archive]
 
 
 def add_ways(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Give the page its list, and the theme's menus what they lack."""
     if doctree is None:
         return
-    root = context["pathto"]("", resource=True).removesuffix("#")
-    found = ways(app, pagename, root)
+    found = ways(app, pagename, "../" * pagename.count("/"))
     context["ways"] = [asdict(way) for way in found]
     groups = {group.get("label"): group for group in context.get("header_buttons", [])}
     for way in found:
         if way.name == "colab" and "launch-buttons" in groups:
             button = {"type": "link", "text": way.label, "url": way.address, "tooltip": f"Open in Colab. {way.needs}"}
             groups["launch-buttons"]["buttons"].append({**button, "icon": "_static/images/logo_colab.png"})
+        if way.name == "archive" and "download-buttons" in groups:
+            button = {"type": "link", "text": way.label, "url": way.address, "tooltip": f"Download it all. {way.needs}"}
+            groups["download-buttons"]["buttons"].append({**button, "icon": "fas fa-file-zipper"})
+
+
+def link_archive(  # noqa: PLR0917
+    name: str, rawtext: str, text: str, lineno: int, inliner: Inliner, options: Any = None, content: Any = None
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Role `site-archive`: a link with these words to the site in one file, from wherever the page stands."""
+    depth = inliner.document.settings.env.docname.count("/")
+    return [nodes.reference(rawtext, text, refuri=f"{'../' * depth}{ARCHIVE}")], []
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_role("site-archive", link_archive)
     # After the theme has made its menus.
     app.connect("html-page-context", add_ways, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
