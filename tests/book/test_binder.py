@@ -1,0 +1,184 @@
+"""The launch link of a page opens it in JupyterLab as a notebook that runs, in the environment that Binder would make.
+
+The environment is made from the files in `.binder/` alone, as Binder makes it, and kept until one of them changes.
+RECURRENCE_BINDER_PAGES=all opens every chapter instead of one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+from build_book import only_one
+from recurrence_book.execution import digest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
+CHAPTERS = [name for name in PAGES if "{code-cell}" in (ROOT / "book" / f"{name}.md").read_text("utf-8")]
+LAUNCH = re.compile(r'href="https://mybinder\.org/v2/[^"?]+\?urlpath=([^"]+)"')
+# One chapter will do: all have the same kernel, the same directives and the same first cell.
+OPENED = CHAPTERS if os.environ.get("RECURRENCE_BINDER_PAGES") == "all" else ["neurons/leaky_integration"]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Binder is Linux, and so is its last build step")
+
+
+def run(command: list[str | Path], **options: object) -> None:
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}"
+
+
+def variables(state: Path) -> dict[str, str]:
+    """Return the environment of a Binder image's user: a home of its own, its programs first, nothing of ours."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "RECURRENCE", "JUPYTER"))
+    }
+    kept |= {"HOME": str(state / "home"), "PATH": f"{state / 'environment' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def tracked() -> list[str]:
+    """Files that Binder would find in the repository."""
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def image(site: Path) -> Path:
+    """Folder with what a Binder image holds: the environment, the repository, a home; made as its recipe says."""
+    state = site.parent / "binder"
+    with only_one(state):
+        wanted = digest(ROOT, [".binder/*"], sys.version)
+        made = state / "made"
+        if not made.exists() or made.read_text() != wanted:
+            for folder in ("environment", "home"):
+                shutil.rmtree(state / folder, ignore_errors=True)
+            (state / "home").mkdir()
+            venv.create(state / "environment", with_pip=True)
+            lock = ROOT / ".binder" / "requirements.txt"
+            python = state / "environment" / "bin" / "python"
+            run([python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock], env=variables(state))
+            made.write_text(wanted)
+        shutil.rmtree(state / "repository", ignore_errors=True)
+        for name in tracked():
+            target = state / "repository" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target)
+        run(["bash", ".binder/postBuild"], cwd=state / "repository", env=variables(state))
+    return state
+
+
+@pytest.fixture(scope="module")
+def lab(image: Path) -> Iterator[tuple[str, str]]:
+    """Address and token of a JupyterLab on this machine alone, ended with the test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [
+        image / "environment" / "bin" / "jupyter-lab",
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+    ]
+    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    log = (image / "lab.log").open("w")
+    server = subprocess.Popen(
+        command, cwd=image / "repository", env=variables(image), stdout=log, stderr=subprocess.STDOUT
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert server.poll() is None, (image / "lab.log").read_text()
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield address, token
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+        log.close()
+
+
+def launch_path(site: Path, name: str) -> str:
+    (path,) = set(LAUNCH.findall((site / f"{name}.html").read_text("utf-8")))
+    return str(path)
+
+
+def next_cell(page: Page) -> None:
+    """Run the selected cell and select the next, as a reader does with Shift and Enter."""
+    page.keyboard.press("Shift+Enter")
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_the_launch_link_opens_a_notebook_that_runs(
+    browser: Browser, site: Path, lab: tuple[str, str], name: str
+) -> None:
+    address, token = lab
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(90_000)
+    page.goto(f"{address}/{launch_path(site, name)}?token={token}")
+    notebook = page.locator(".jp-NotebookPanel .jp-Notebook")
+    notebook.wait_for()
+    assert page.locator(".jp-FileEditor, .jp-MarkdownViewer").count() == 0
+    title = (ROOT / "book" / f"{name}.md").read_text("utf-8").partition("\n# ")[2].splitlines()[0]
+    notebook.locator("h1", has_text=title).wait_for()
+    # What is MyST and not plain Markdown is shown as meant: formulas with numbers, and a box that opens.
+    notebook.locator(".katex-display, mjx-container[display=true], .MathJax_Display").first.wait_for()
+    notebook.locator("details summary, aside, .admonition").first.wait_for()
+    # Cells are first shown as plain Markdown and set as MyST a moment later.
+    left = "/^:::|\\{(eq|term|doc|ref|cite:[pt])\\}`/m"
+    page.wait_for_function(f"() => !{left}.test(document.querySelector('.jp-Notebook').innerText)")
+    # The kernel runs the page's own first cells with the installed package, until one of them draws.
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    notebook.locator(".jp-Cell").first.click()
+    picture = notebook.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg")
+    for _ in range(6):
+        next_cell(page)
+        page.wait_for_timeout(300)
+        if picture.count():
+            break
+    picture.first.wait_for()
+    assert notebook.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    page.close()
+
+
+def test_every_chapter_has_a_launch_link_to_itself(site: Path) -> None:
+    for name in CHAPTERS:
+        assert launch_path(site, name) == f"lab/tree/book/{name}.md"
+
+
+def test_the_image_holds_the_package_of_the_repository(image: Path) -> None:
+    command = [
+        str(image / "environment" / "bin" / "python"),
+        "-I",
+        "-c",
+        "import recurrence; print(recurrence.__file__)",
+    ]
+    found = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=image / "home", env=variables(image)
+    )
+    assert (image / "environment").resolve() in Path(found.stdout.strip()).resolve().parents
