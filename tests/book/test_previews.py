@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CHAPTER = "neurons/leaky_integration"
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 # Link, what its card says, what its card contains.
 KINDS = [
     (CHAPTER, "$='#equation-eq-leaky'", "(1 - \\alpha)", ".katex-html"),
@@ -175,3 +176,22 @@ def test_other_pages_are_known_from_the_file_system_too(browser: Browser, site: 
     link_on(page, "$='#term-leak'").hover()
     expect(card_of(page)).to_contain_text("share")
     page.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("where", ["$='#equation-eq-leaky'", "$='#term-leak'", "$='#recurrence.time.loop'"])
+def test_an_open_card_breaks_no_rule(
+    browser: Browser, address: str, where: str, theme: Literal["light", "dark"]
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=theme, reduced_motion="reduce")
+    page.goto(f"{address}/{CHAPTER}.html", wait_until="load")
+    link_on(page, where).hover()
+    expect(card_of(page)).to_be_visible()
+    page.evaluate(AXE.read_text("utf-8"))
+    # The card, and of the page what could concern it: the rest has its own tests.
+    found = page.evaluate(
+        "axe.run({include: ['#preview', '[aria-describedby=preview]']}, {resultTypes: ['violations']})"
+    )
+    page.close()
+    assert found["passes"]
+    assert [f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]] == []
