@@ -141,7 +141,7 @@ def test_search_finds_and_lists(desk: Page, address: str) -> None:
 
 def test_solutions_fold(desk: Page) -> None:
     solution = desk.locator(".solution.toggle").first
-    content = solution.locator(".solution-content, section").first
+    content = solution.locator(":scope > :not(.admonition-title)").first
     expect(content).to_be_hidden()
     expect(solution.locator(".toggle-button")).to_be_visible()
     solution.locator(".admonition-title").click()

@@ -38,8 +38,10 @@ def execution_key(root: Path = ROOT) -> str:
 
 
 def site_key(root: Path = ROOT) -> str:
-    """Digest of what the pages depend on beside their sources and outputs: the extensions themselves."""
-    return digest(root, ["book/_extensions/**/*.py", "book/_extensions/**/*.js"])
+    """Digest of what the pages depend on beside their sources and outputs: extensions, style sheets and scripts."""
+    return digest(
+        root, ["book/_extensions/**/*.py", "book/_extensions/**/*.js", "book/_static/*.css", "book/_static/*.js"]
+    )
 
 
 def cache_folder(build: Path, root: Path = ROOT) -> Path:
