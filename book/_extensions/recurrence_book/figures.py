@@ -205,6 +205,8 @@ def visit_image(self: HTML5Translator, node: nodes.image) -> None:
     # The first picture is usually in sight from the start; its dark twin is hidden for most readers.
     if getattr(self, "_seen_an_image", False) or "for-dark" in node["classes"]:
         added += ' loading="lazy" decoding="async"'
+    else:
+        added += ' fetchpriority="high"'
     self._seen_an_image = True
     whole = self.body[-1].replace("<img ", f"<img{added} ", 1)
     parts = [_half(whole, *half, first=k == 0) for k, half in enumerate(node.get("halves", ()))]

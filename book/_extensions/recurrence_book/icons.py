@@ -66,7 +66,7 @@ def reduce_font(path: Path, characters: set[int]) -> None:
     font.save(path)
 
 
-def characters_set(pages: Iterable[str]) -> set[int]:
+def characters_in_formulas(pages: Iterable[str]) -> set[int]:
     """All characters that stand in formulas, in whatever font."""
     found = set("\xa0\u200b")  # spaces that the style sheet sets by itself
     for page in pages:
@@ -79,7 +79,7 @@ def reduce_formulas(app: Sphinx, exception: Exception | None) -> None:
     """Cut the fonts of the formulas down; what was cut once is kept beside the site."""
     if exception is not None or app.builder.name != "html":
         return
-    characters = characters_set(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    characters = characters_in_formulas(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
     kept = Path(app.outdir).parent / ".fonts"
     kept.mkdir(exist_ok=True)
     used = set()
