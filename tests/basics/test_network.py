@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from recurrence import data, ops, tree
 from recurrence.basics import network as nw
+from recurrence.basics.linear import answers, one_hot
 from recurrence.basics.network import Darkness, Network
 from recurrence.basics.neuron import Neuron, step
 from recurrence.check import check_gradient
@@ -95,15 +96,6 @@ def test_the_order_of_hidden_neurons_is_of_no_consequence(N, seed):
     np.testing.assert_allclose(other(x), network(x), rtol=1e-12)
 
 
-def test_answers_and_targets():
-    labels = np.array([2, 0, 9])
-    targets = nw.one_hot(labels)
-    assert targets.dtype == np.float32 and targets.shape == (3, 10)
-    np.testing.assert_array_equal(targets.sum(axis=1), 1)
-    np.testing.assert_array_equal(nw.answers(nw.identity, targets), labels)
-    assert nw.one_hot(np.array([1]), classes=2).tolist() == [[0, 1]]
-
-
 # Loss and gradient.
 
 
@@ -135,7 +127,7 @@ def test_the_experiment_takes_the_steps_of_the_training_loop():
     ours = list(nw.nielsen(x, labels, hidden=5, seed=3, epochs=2))
     rng = np.random.default_rng(3)
     start = Network.init((12, 5, 10), rng, scaled=False)
-    order = batches((x, nw.one_hot(labels)), nw.BATCH, rng, epochs=2)
+    order = batches((x, one_hot(labels)), nw.BATCH, rng, epochs=2)
     steps = list(train(start, nw.squared_error, order, sgd(nw.LR)))
     assert len(ours) == 2 and len(steps) == 12
     for network, number in zip(ours, (6, 12), strict=True):
@@ -247,7 +239,7 @@ def test_a_network_learns_the_embedded_digits():
     x = images.reshape(-1, 64)
     *_, network = nw.nielsen(x[:1157], labels[:1157], 30, 0, scaled=True, epochs=10)
     # Over seeds about 95 % of the held-out 258 are right; by chance 10 %.
-    assert np.mean(nw.answers(network, x[1157:]) == labels[1157:]) > 0.88
+    assert np.mean(answers(network, x[1157:]) == labels[1157:]) > 0.88
 
 
 def test_the_record_of_a_small_run_tells_what_it_says(few):
@@ -330,4 +322,4 @@ def test_the_record_can_be_repeated(digits):
     (x, labels), (test_x, test_labels) = digits
     (network,) = nw.nielsen(x, labels, 30, 1, epochs=1)
     before = next(run for run in recorded()["runs"] if (run["hidden"], run["seed"]) == (30, 1))["right"][0]
-    assert abs(int(np.sum(nw.answers(network, test_x) == test_labels)) - before) <= 100
+    assert abs(int(np.sum(answers(network, test_x) == test_labels)) - before) <= 100

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recurrence import data, init, ops
+from recurrence.basics.linear import one_hot
 from recurrence.basics.neuron import step
 from recurrence.nn import Linear
 from recurrence.train import batches, versions
@@ -113,17 +114,6 @@ def squared_error(network: Callable[[Array], Any], x: Array, targets: Array) -> 
         ``(B, D)`` and ``(B, K)``.
     """
     return 0.5 / len(x) * np.sum((network(x) - targets) ** 2)
-
-
-def one_hot(labels: Array, classes: int = 10) -> Array:
-    """Write each label k as a row of zeros with a 1 at place k: float32 ``(B, classes)``."""
-    return np.eye(classes, dtype=np.float32)[labels]
-
-
-def answers(network: Callable[[Array], Any], x: Array) -> Array:
-    """Take each example for the class of its largest output: integers ``(B,)``."""
-    largest: Array = np.argmax(network(x), axis=-1)
-    return largest
 
 
 def gradient(network: Network, x: Array, targets: Array) -> Network:
