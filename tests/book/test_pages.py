@@ -120,7 +120,7 @@ def test_mathematics_is_set_and_numbered_once(browser: Browser, address: str, na
     text = page.locator("article").evaluate(
         """article => {
             const copy = article.cloneNode(true);
-            copy.querySelectorAll('pre, code, .katex').forEach(node => node.remove());
+            copy.querySelectorAll('pre, code, script, .katex').forEach(node => node.remove());
             return copy.textContent;
         }"""
     )
