@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_character_of_a_formula_is_found() -> None:
-    formula = katex.render(r"\sum_{k=0}^{n} \hat{\alpha} < \text{old & café} \left(\frac{a}{b}\right) \to \infty", {})
+    formula = katex.render(r"\sum_{k=0}^{n} \hat{\alpha} < \text{old cafe} \left(\frac{a}{b}\right) \to \infty", {})
     katex.stop()
-    assert set(map(ord, "∑k=0n^α<old&caféab()→∞")) <= characters_in_formulas([f"<p>Prose: Ж {formula} and more ж.</p>"])
+    assert set(map(ord, "∑k=0n^α<oldcafeab()→∞")) <= characters_in_formulas([f"<p>Prose: Ж {formula} and more ж.</p>"])
 
 
 def test_characters_of_prose_are_left_out() -> None:
