@@ -19,7 +19,8 @@ PAGE = """<html><head>
   <script src="{root}_static/early.js"></script>
   <script src="{root}_static/searchtools.js"></script>
   <script type="module" src="{root}_static/run.mjs"></script>
-</head><body class="page"><p id="top">Text</p><script defer src="{root}_static/late.js"></script></body></html>
+</head><body class="page"><p id="top">Text</p><span class="btn__icon-container">
+    <img alt="Logo" src="a.svg"></span><script defer src="{root}_static/late.js"></script></body></html>
 """
 
 
@@ -99,6 +100,11 @@ def test_a_page_written_anew_takes_the_others_along(site: Path) -> None:
     assert "Made of first.css, own.css, last.css" in now.read_text("utf-8")
     assert f"../_static/{now.name}" in (site / "part" / "page.html").read_text("utf-8")
     assert not (site / "_static" / "own.css").exists()
+
+
+def test_pictures_in_closed_menus_wait(site: Path) -> None:
+    join_site(site)
+    assert '<img loading="lazy" alt="Logo"' in (site / "part" / "page.html").read_text("utf-8")
 
 
 def test_nothing_written_anew_changes_nothing(site: Path) -> None:

@@ -23,6 +23,8 @@ SHEET = re.compile(r"[ \t]*<link\b(?=[^>]*stylesheet)[^>]*\bhref=" + LOCAL.forma
 SCRIPT = re.compile(r"[ \t]*<script\b(?![^>]*module)[^>]*\bsrc=" + LOCAL.format(suffix="js") + r"[^>]*></script>\n?")
 ELSEWHERE = re.compile(r"<script(?= src=)")
 FONT = re.compile(r'(?P<before><link\b(?=[^>]*preload)[^>]*_static/(?P<name>[^"?]+\.woff2))(?:\?[^"]*)?"')
+# Pictures in the menus of the header, which are closed: 8 KB that a browser need not fetch until one opens.
+MENU_ICON = re.compile(r'(?<=<span class="btn__icon-container">)(\s*)<img (?!loading)')
 JOINED = re.compile(r"_static/all-[0-9a-f]{10}\.(css|js)")
 MADE_OF = re.compile(r"/\* Made of (.*?) \*/")
 DEFINED = re.compile(r"^(?:async )?(?:function|const|let|class) (\w+)", re.M)
@@ -134,6 +136,7 @@ def minified(script: str) -> str:
 
 def _linked(page: str, linked: dict[str, str], settings: str, static: Path) -> str:
     """The page with links to the joined files, and to fonts by the addresses that the sheet has for them."""
+    page = MENU_ICON.sub(r'\1<img loading="lazy" ', page)
     page = JOINED.sub(lambda match: f"_static/{linked[match[1]]}", page)
     seen: set[str] = set()
 
