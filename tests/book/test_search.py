@@ -19,7 +19,7 @@ def results(page: Page, address: str, words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "wanted", "first"),
     [
-        ("leaky", {"Leaky integration", "Glossary"}, "Leaky integration"),
+        ("leaky", {"Leaky integration", "Glossary"}, "Leaky "),
         ("XOR", {"Neuron", "Network"}, None),
         ("σ", {"Notation", "Neuron"}, None),
         ("τ", {"Notation", "Leaky integration"}, None),
@@ -38,10 +38,11 @@ def test_words_find_their_pages(
     quoted = page.locator("#search-results .context").all_inner_texts()
     page.close()
     assert wanted <= set(found)
-    assert first in (None, found[0])
+    assert found[0].startswith(first or "")  # a chapter, not a name of the code
     # A result quotes its page, not the menus around it, and no source of a formula.
     assert quoted
-    assert not [text for text in quoted if "Repository" in text or "Refreshers are" in text or "\\" in text]
+    foreign = ("Repository", "Run this page", "Refreshers are", "\\")
+    assert not [text for text in quoted if any(word in text for word in foreign)]
     assert problems == []
 
 
@@ -70,5 +71,5 @@ def test_the_field_in_the_sidebar_leads_to_the_results(browser: Browser, address
     page.keyboard.type("leaky")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?q=leaky")
-    expect(page.locator("#search-results ul.search > li").first).to_contain_text("Leaky integration")
+    expect(page.locator("#search-results ul.search > li").first).to_contain_text("Leaky ")
     page.close()

@@ -89,8 +89,8 @@ def compose(title: str, words: str, logo: str, figure: str | None) -> str:
         size -= 2
     parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{COLOURS["paper"]}"/>']
     parts.append(f'<rect width="{WIDTH}" height="12" fill="{COLOURS["blue"]}"/>')
-    parts.append(_placed(logo, (WIDTH - MARGIN - 215, 44, 215, 40), "xMaxYMid"))
-    baseline = 84 + 0.72 * size if figure else 250
+    parts.append(_placed(logo, (WIDTH - MARGIN - 215, 34, 215, 40), "xMaxYMid"))
+    baseline = 94 + 0.72 * size if figure else 250
     parts.append(_line(title, MARGIN, baseline, size, COLOURS["ink"]))
     small = 33 if figure else 40
     for text in balance(words, small, INNER, 2 if figure else 4):

@@ -15,7 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const article = new DOMParser().parseFromString(html, "text/html").querySelector(".bd-article");
     if (!article) return "";
     // A formula is there twice, for eyes and for screen readers; code and controls are no sentences.
-    article.querySelectorAll("h1, .headerlink, script, style, summary, pre, .katex-mathml, .flipbook-controls")
+    article.querySelectorAll("h1, .headerlink, script, style, summary, pre, .katex-mathml, .flipbook-controls, .run-page")
       .forEach(one => one.remove());
     const place = anchor && article.querySelector(anchor);
     return (place || article).textContent.replace(/\s+/g, " ").trim();
