@@ -153,6 +153,12 @@ def scroll_through(page: Page) -> None:
     page.wait_for_load_state("networkidle")
 
 
+def is_chapter(name: str) -> bool:
+    """Whether a page is a chapter: its front matter then says when it was finished."""
+    source = ROOT / "book" / f"{name}.md"
+    return source.exists() and "\ndate:" in source.read_text("utf-8").split("\n---\n")[0]
+
+
 @pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One profile for all visits, so that style sheets and scripts come from its cache."""
@@ -164,8 +170,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture(scope="session", params=PAGES)
 def visit(request: pytest.FixtureRequest, context: BrowserContext, address: str) -> Iterator[Visit]:
     """A page, scrolled through once, with what went wrong. Tests of one page follow each other, so one visit does."""
-    source = ROOT / "book" / f"{request.param}.md"
-    visit = Visit(request.param, context.new_page(), source.exists() and "{code-cell}" in source.read_text("utf-8"))
+    visit = Visit(request.param, context.new_page(), is_chapter(request.param))
     page, problems = visit.page, visit.problems
     page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: problems.append(str(error)))

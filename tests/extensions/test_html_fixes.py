@@ -193,3 +193,46 @@ def test_templates_that_ours_replace_are_those_we_know(original: Path, fault: st
     text = original.read_text("utf-8")
     assert fault in text
     assert hashlib.sha256(text.encode()).hexdigest()[:12] == digest
+
+
+# Pages as the theme's templates write them
+
+
+def test_icons_are_silent_and_the_place_is_marked() -> None:
+    page = (
+        '<i class="fa-solid fa-bars"></i><span class="fas fa-x"></span><i class="fancy"></i><i class="far" aria-hidden>'
+    )
+    mended = html_fixes.silent_icons(page)
+    assert mended.count('aria-hidden="true"') == 2
+    assert html_fixes.silent_icons(mended) == mended
+    place = '<a class="current reference internal" href="#">Here</a><a class="reference internal" href="b">There</a>'
+    marked = html_fixes.marked_place(place)
+    assert marked.count('aria-current="page"') == 1
+    assert html_fixes.marked_place(marked) == marked
+
+
+def test_the_themes_images_get_a_size() -> None:
+    page = (
+        '<img alt="Binder logo" src="../_static/images/logo_binder.svg"><img src="_static/minus.png" class="toggler" />'
+    )
+    sized = html_fixes.sized_logos(page)
+    assert sized.count(" width=") == sized.count(" height=") == 2
+    assert html_fixes.sized_logos(sized) == sized
+
+
+def test_code_and_output_say_what_they_are() -> None:
+    app: Any = SimpleNamespace(registry=SimpleNamespace(translation_handlers={}))
+    html_fixes.label_cells(app)
+    visit, _ = app.registry.translation_handlers["html"]["container"]
+
+    def written(part: str, *children: nodes.Node) -> str:
+        translator: Any = HTML5Translator.__new__(HTML5Translator)
+        translator.body, translator.in_mailto = [], False
+        translator.settings = SimpleNamespace(id_prefix="")
+        visit(translator, nodes.container("", *children, nb_element=part))
+        return "".join(translator.body)
+
+    assert 'role="group" aria-label="Code"' in written("cell_code_source")
+    assert 'role="group" aria-label="Output"' in written("cell_code_output", nodes.literal_block())
+    assert "role" not in written("cell_code_output", nodes.figure())
+    assert "role" not in written("")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -19,6 +20,10 @@ from sphinx.writers.html5 import HTML5Translator
 
 BLOCKS = (nodes.bullet_list, nodes.enumerated_list, nodes.definition_list, nodes.literal_block, nodes.block_quote)
 TAG = re.compile(r"<(?P<end>/?)(?P<name>\w+)[^>]*>")
+CELL_PARTS = {"cell_code_source": "Code", "cell_code_output": "Output"}
+ICON = re.compile(r'<(i|span) (?=class="fa[brs]?[ -])(?![^>]*aria-hidden)')
+LOGO = re.compile(r'<img (?=alt="[^"]*" src="[^"]*_static/images/logo_\w+\.(svg|png)")')
+MINUS = '<img width="11" height="11" src="_static/minus.png"'
 MARK = r'<span class="viewcode-block" \1>\2'
 LEAVES = ("mi", "mo", "mn", "mtext")
 
@@ -71,6 +76,24 @@ def depart_citation(self: HTML5Translator, node: nodes.citation) -> None:
     HTML5Translator.depart_citation(self, node)
 
 
+def label_cells(app: Sphinx) -> None:
+    """Tell a screen reader what is code and what it put out: to the eye colour and a rule say so.
+
+    An output that is a figure says what it is by itself. Sphinx-Design has its own way to write containers, so this
+    is put round whichever way there is.
+    """
+    handlers = app.registry.translation_handlers.setdefault("html", {})
+    visit, depart = handlers.get("container", (HTML5Translator.visit_container, HTML5Translator.depart_container))
+
+    def visit_container(self: HTML5Translator, node: nodes.container) -> None:
+        visit(self, node)
+        label = CELL_PARTS.get(node.get("nb_element", ""))
+        if label and next(iter(node.findall(nodes.figure)), None) is None:
+            self.body[-1] = self.body[-1].replace("<div ", f'<div role="group" aria-label="{label}" ', 1)
+
+    handlers["container"] = (visit_container, depart)
+
+
 class UnwrapExercises(SphinxPostTransform):
     """Takes what exercises and solutions hold out of a section that has no heading and always the same id."""
 
@@ -120,10 +143,41 @@ def mend_module_pages(app: Sphinx, pagename: str, template: str, context: dict[s
         context["body"] = sound_module_page(context["body"])
 
 
+def silent_icons(page: str) -> str:
+    """The page with its icons hidden from screen readers, who would read out a character of no meaning."""
+    return ICON.sub(r'<\1 aria-hidden="true" ', page)
+
+
+def marked_place(page: str) -> str:
+    """The page with the link to itself, in the contents of the book, marked as such: to the eye its colour does."""
+    return page.replace(
+        '<a class="current reference internal"', '<a aria-current="page" class="current reference internal"'
+    )
+
+
+def sized_logos(page: str) -> str:
+    """The page with a size for the logos in the menu of ways to run it, and for the sign that folds an index."""
+    return LOGO.sub(r'<img width="24" height="24" ', page.replace('<img src="_static/minus.png"', MINUS))
+
+
+def mend_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Mend what the theme's templates write in many places; a page that was mended before stays as it is."""
+    if exception is not None or app.builder.name != "html":
+        return
+    for path in Path(app.outdir).rglob("*.html"):
+        if "_static" not in path.parts:
+            page = path.read_text("utf-8")
+            mended = sized_logos(marked_place(silent_icons(page)))
+            if mended != page:
+                path.write_text(mended, "utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_hidden_cell))
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     app.add_post_transform(UnwrapExercises)
     app.add_post_transform(UnwrapLists)
     app.connect("html-page-context", mend_module_pages)
+    app.connect("builder-inited", label_cells)
+    app.connect("build-finished", mend_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -163,12 +163,13 @@ class KeepPunctuation(SphinxPostTransform):
 
 def visit_display(translator: HTML5Translator, node: nodes.Element) -> None:
     translator.body.append(translator.starttag(node, "div", "", CLASS="math notranslate"))
+    number = get_node_equation_number(translator, node) if node["number"] else ""
     # A formula may be wider than a phone: it scrolls in a box of its own, which the keyboard can reach.
-    translator.body.append('<div class="formula" tabindex="0" role="group" aria-label="formula">')
+    label = f"formula ({number})" if number else "formula"
+    translator.body.append(f'<div class="formula" tabindex="0" role="group" aria-label="{label}">')
     source = display_body(node.astext(), node.get("nowrap", False))
     translator.body.append(render(translator, node, source, display=True) + "</div>")
-    if node["number"]:
-        number = get_node_equation_number(translator, node)
+    if number:
         translator.body.append(f'<span class="eqno">({number})')
         translator.add_permalink_ref(node, _("Link to this equation"))
         translator.body.append("</span>")

@@ -12,6 +12,14 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+# What Sphinx adds by itself has no front matter to say what it is.
+WITHOUT_SOURCE = {
+    "genindex": "All terms, functions and classes of the book in alphabetical order.",
+    "py-modindex": "The modules of the package in alphabetical order.",
+    "search": "Search the chapters, the glossary and the reference of the book.",
+    "404": "There is no page at this address; the contents of the book lead on.",
+    "_modules/index": "All modules of the package whose source code can be read here.",
+}
 UNUSED_EXTENSIONS = ("sphinx_thebe", "sphinx_comments")
 
 
@@ -30,7 +38,9 @@ def _module(handler: Any) -> str:
 
 def describe(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Give the page the description of its front matter, for search engines and link previews."""
-    description = (context.get("meta") or {}).get("description")
+    description = (context.get("meta") or {}).get("description") or WITHOUT_SOURCE.get(pagename)
+    if pagename.startswith("_modules/recurrence/"):
+        description = f"Source code of the module {pagename.removeprefix('_modules/').replace('/', '.')}."
     if description:
         tag = f'<meta name="description" content="{html.escape(description)}" />'
         context["metatags"] = f"{context.get('metatags', '')}\n{tag}"
