@@ -23,8 +23,8 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first date that the format knows
 def without_fetching(name: str, content: bytes) -> bytes:
     """Take out of a file what a browser refuses to do for a page from the file system."""
     if name.endswith(".html"):
-        return EARLY_FONT.sub(b"", content)
-    if name.endswith(".js"):
+        content = EARLY_FONT.sub(b"", content)
+    if name.endswith((".html", ".js")):
         return SUMMARIES.sub(rb"\1false", content)
     return content
 

@@ -113,7 +113,7 @@ def small_site(folder: Path) -> Path:
         "const A = {SHOW_SEARCH_SUMMARY: true, B:1}, C = {SHOW_SEARCH_SUMMARY:!0}"
     )
     head = '<link rel="stylesheet" href="a.css" />\n  <link rel="preload" as="font" href="a.woff2" crossorigin />'
-    (folder / "index.html").write_text(f"<head>{head}</head>")
+    (folder / "index.html").write_text(f"<head>{head}</head><script>A={{SHOW_SEARCH_SUMMARY:true}}</script>")
     (folder / "404.html").write_text("lost")
     return folder
 
@@ -126,7 +126,9 @@ def contents(archive: Path) -> dict[str, bytes]:
 def test_packing_takes_out_what_would_be_fetched(tmp_path: Path) -> None:
     packed = contents(pack_site.pack(small_site(tmp_path)))
     assert set(packed) == {"recurrence/index.html", "recurrence/_static/options.js"}
-    assert packed["recurrence/index.html"] == b'<head><link rel="stylesheet" href="a.css" /></head>'
+    assert packed["recurrence/index.html"] == (
+        b'<head><link rel="stylesheet" href="a.css" /></head><script>A={SHOW_SEARCH_SUMMARY:false}</script>'
+    )
     assert packed["recurrence/_static/options.js"].count(b"SHOW_SEARCH_SUMMARY") == 2
     assert b"true" not in packed["recurrence/_static/options.js"]
     assert b"!0" not in packed["recurrence/_static/options.js"]

@@ -28,7 +28,9 @@ from recurrence_book.execution import digest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
-CHAPTERS = [name for name in PAGES if "{code-cell}" in (ROOT / "book" / f"{name}.md").read_text("utf-8")]
+CHAPTERS = [
+    name for name in PAGES if "\ndate:" in (ROOT / "book" / f"{name}.md").read_text("utf-8").split("\n---\n")[0]
+]
 LAUNCH = re.compile(r'href="https://mybinder\.org/v2/[^"?]+\?urlpath=([^"]+)"')
 # One chapter will do: all have the same kernel, the same directives and the same first cell.
 OPENED = CHAPTERS if os.environ.get("RECURRENCE_BINDER_PAGES") == "all" else ["neurons/leaky_integration"]
