@@ -58,6 +58,12 @@ class Run:
     problems: tuple[str, ...]
 
 
+def names() -> list[str]:
+    """Pages that can be run: every chapter, but not the front page, whose cell only draws its figure."""
+    paths = [path for path in chapters(ROOT) if "\ndate:" in path.read_text("utf-8").split("\n---\n")[0]]
+    return [path.relative_to(ROOT / "book").with_suffix("").as_posix() for path in paths]
+
+
 def control_of(site: Path, name: str) -> dict[str, Any]:
     """What the control of a built page says of its cells and of Python."""
     text = (site / f"{name}.html").read_text(encoding="utf-8")
@@ -240,11 +246,10 @@ def run_page(name: str) -> Run:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pages", nargs="*", help="such as basics/neuron; every chapter if none is named")
-    names = parser.parse_args().pages
-    names = names or [path.relative_to(ROOT / "book").with_suffix("").as_posix() for path in chapters(ROOT)]
+    wanted = parser.parse_args().pages or names()
     begun = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        runs = list(pool.map(run_page, names))
+        runs = list(pool.map(run_page, wanted))
     print(f"{'page':34} {'cells':>5} {'book':>8} {'Pyodide':>8}")
     for run in runs:
         print(f"{run.name:34} {run.cells:5} {run.native:6.1f} s {run.seconds:6.1f} s")

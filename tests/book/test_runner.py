@@ -101,7 +101,7 @@ def test_nothing_is_loaded_before_the_reader_asks(browser: Browser, address: str
 
 
 def test_what_travels_fits_the_budget(here: Path) -> None:
-    for name in ("basics/neuron", "basics/network", CHAPTER):
+    for name in run_in_node.names():
         python = run_in_node.control_of(here, name)["python"]
         assert sum(file["wire"] for file in python["files"]) < 20_000_000
     control = re.search(r'<div class="run-page".*?</script>', (here / f"{CHAPTER}.html").read_text("utf-8"), re.S)
@@ -196,6 +196,13 @@ def test_an_error_stops_the_page_and_names_its_line(running: Page) -> None:
     press(running, "Reset", STEP)
 
 
+def test_too_large_an_array_is_an_error_like_any_other(running: Page) -> None:
+    write(running, STEP, "np.ones((60_000, 60_000))")
+    press(running, "Run", STEP)
+    expect(shown(running, STEP)).to_contain_text("take smaller arrays")
+    press(running, "Reset", STEP)
+
+
 def test_what_a_cell_shows_is_rich(running: Page) -> None:
     write(running, STEP, "class Bold:\n  def _repr_html_(self):\n    return '<b class=\"own\">bold</b>'\n\nBold()")
     cell(running, STEP).locator(".cm-content").press("ControlOrMeta+Enter")
@@ -223,6 +230,16 @@ def test_keyboard_alone_is_enough(running: Page) -> None:
     editor.focus()
     running.keyboard.press("Tab")
     assert running.evaluate("document.activeElement.closest('.cm-editor')") is None, "an editor holds nobody captive"
+
+
+def test_python_that_breaks_down_starts_anew(running: Page) -> None:
+    write(running, STEP, "import sys\nsys.setrecursionlimit(10**8)\ndef f(): return [*map(lambda x: f(), [0])]\nf()")
+    press(running, "Run", STEP)
+    expect(note(running)).to_contain_text(re.compile("broke down|Starting|Python is ready|stopped with an error"))
+    press(running, "Reset", STEP)
+    press(running, "Run", STEP)
+    expect(note(running)).to_have_text(re.compile(r"cells? ran in [\d.]+ s\."))
+    assert shown(running, STEP).inner_text().split()[:2] == ["0.5", "0.25"]
 
 
 def test_an_endless_loop_is_stopped_and_python_starts_anew_without_a_network(

@@ -162,9 +162,10 @@ def python_of(packages: list[str], static: str, place: Path) -> dict[str, Any]:
     """Where the page's script finds Python, and how much there is to fetch."""
     name, content = wheel()
     known = served(place)
-    # Everything kept in the reader's browser goes by this name; a new one makes it fetch anew.
-    store = f"recurrence-run-{tool.VERSION}-{hashlib.sha256(f'{name} {scripts_key()}'.encode()).hexdigest()[:8]}"
-    python: dict[str, Any] = {"packages": packages, "wheel": f"{static}/runner/{name}", "cache": store, "files": []}
+    # What is kept in the reader's browser goes by these names: a new chapter does not make Pyodide be fetched again.
+    own = hashlib.sha256(f"{name} {scripts_key()}".encode()).hexdigest()[:8]
+    stores = {"python": f"recurrence-run-pyodide-{tool.VERSION}-{tool.FORMAT}", "book": f"recurrence-run-book-{own}"}
+    python: dict[str, Any] = {"packages": packages, "wheel": f"{static}/runner/{name}", "caches": stores, "files": []}
     if not known:
         return {**python, "base": tool.RELEASE}
     base = f"{static}/pyodide/{tool.VERSION}/"

@@ -51,10 +51,10 @@ function styled(address) {
 }
 
 /** Take away what earlier versions of the book or of Pyodide have kept. */
-async function tidy(store) {
+async function tidy(stores) {
   if (!globalThis.caches) return;
   for (const name of await caches.keys().catch(() => [])) {
-    if (name.startsWith("recurrence-run-") && name !== store) await caches.delete(name);
+    if (name.startsWith("recurrence-run-") && !Object.values(stores).includes(name)) await caches.delete(name);
   }
 }
 
@@ -65,7 +65,7 @@ export async function runPage(control, config) {
   const said = control.querySelector("[role=status]");
   const bar = control.querySelector("progress");
   const here = name => new URL(name, document.baseURI).href;
-  const store = config.python.cache;
+  const stores = config.python.caches;
 
   /** What the reader sees, and what a screen reader says at once. */
   function say(words) {
@@ -228,7 +228,7 @@ export async function runPage(control, config) {
     },
     ready() {
       ready = true;
-      tidy(store);
+      tidy(stores);
       show();
       if (!queue.length) return say("Python is ready.");
       batch.begun = performance.now();
@@ -253,7 +253,7 @@ export async function runPage(control, config) {
     show();
     let made;
     try {
-      made = await open(versioned("./worker.mjs").href, store);
+      made = await open(versioned("./worker.mjs").href, stores.book);
     } catch {
       end();
       return refuse("network");

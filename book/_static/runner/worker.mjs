@@ -7,7 +7,8 @@ const network = self.fetch.bind(self);
 const arriving = new Map(); // address → promise of its content
 let python = null;
 let cells = null;
-let kept = null; // the part of Cache Storage that is ours, where the browser has such a thing
+let base = "";
+let kept = {};   // what is kept of Pyodide and of the book, where the browser has such a thing
 let total = {};  // address → bytes that travel
 const done = {}; // address → share that has arrived
 
@@ -21,13 +22,14 @@ function report(address, share) {
 }
 
 /** The content of a file: kept from an earlier visit, or fetched, counted and kept. */
-function content(address, size) {
-  if (!arriving.has(address)) arriving.set(address, take(address, size));
+function content(address, size, options) {
+  if (!arriving.has(address)) arriving.set(address, take(address, size, options));
   return arriving.get(address);
 }
 
-async function take(address, size) {
-  const known = kept && await kept.match(address);
+async function take(address, size, options) {
+  const store = address.startsWith(base) ? kept.python : kept.book;
+  const known = store && await store.match(address);
   if (known) {
     const bytes = await known.arrayBuffer();
     report(address, 1);
@@ -35,7 +37,7 @@ async function take(address, size) {
   }
   let answer;
   try {
-    answer = await network(address);
+    answer = await network(address, options);
   } catch (error) {
     throw new Error(`unreachable: ${address}`, { cause: error });
   }
@@ -54,7 +56,7 @@ async function take(address, size) {
   report(address, 1);
   const type = answer.headers.get("Content-Type") || "application/octet-stream";
   // Without room it is fetched again the next time, and nothing else is lost.
-  if (kept) await kept.put(address, new Response(bytes, { headers: { "Content-Type": type } })).catch(() => {});
+  if (store) await store.put(address, new Response(bytes, { headers: { "Content-Type": type } })).catch(() => {});
   return bytes;
 }
 
@@ -68,8 +70,11 @@ async function module(address) {
   }
 }
 
-async function start({ base, files, packages, wheel, script, cache }) {
-  kept = self.caches ? await self.caches.open(cache).catch(() => null) : null;
+async function start({ files, packages, wheel, script, caches, ...more }) {
+  base = more.base;
+  for (const [name, store] of Object.entries(self.caches ? caches : {})) {
+    kept[name] = await self.caches.open(store).catch(() => null);
+  }
   total = Object.fromEntries(files.map(file => [file.address, file.wire]));
   tell({ kind: "step", step: "fetch" });
   // All at once. What fails is said where it is needed.
@@ -78,7 +83,8 @@ async function start({ base, files, packages, wheel, script, cache }) {
     const address = String(request.url || request);
     if (!address.startsWith(base)) return network(request, options);
     const type = address.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
-    return new Response(await content(address), { headers: { "Content-Type": type } });
+    // The options hold the hash that Pyodide's lock file names.
+    return new Response(await content(address, undefined, options), { headers: { "Content-Type": type } });
   };
   const [{ loadPyodide }, { default: createPyodideModule }] = await Promise.all(
     ["pyodide.mjs", "pyodide.asm.mjs"].map(name => module(base + name)));
