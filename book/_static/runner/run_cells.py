@@ -220,7 +220,7 @@ def explain(error: BaseException) -> str:
     # The exception's own words, without the places of those that caused it.
     lines += "".join(report.format_exception_only()).rstrip().replace('File "cell ', "cell ").splitlines()
     if isinstance(error, MemoryError):
-        lines.append("Python in the browser has at most about 2 GB: take smaller arrays.")
+        lines.append("Python in the browser has at most 4 GB: take smaller arrays.")
     return "\n".join(lines)
 
 
