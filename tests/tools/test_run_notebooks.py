@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import nbformat
@@ -36,7 +37,8 @@ def test_the_book_s_notebooks_run_with_what_their_first_cell_installs_and_a_fail
     result = run(ROOT / "_build" / "notebooks")
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     # A module that only builders have, a file that only a clone has, and the package out of the wheel.
-    source = "import recurrence\nassert 'site-packages' in recurrence.__file__\nprint(recurrence.__name__)"
+    once = f"mark = {uuid.uuid4().hex!r}\n"  # a notebook that no earlier run of this test has marked as run
+    source = once + "import recurrence\nassert 'site-packages' in recurrence.__file__\nprint(recurrence.__name__)"
     write(tmp_path / "part" / "good.ipynb", INSTALL, source)
     write(tmp_path / "part" / "bad.ipynb", INSTALL, "import sphinx")
     result = run(tmp_path)
