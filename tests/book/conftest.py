@@ -119,6 +119,8 @@ class Visit:
         self.page.emulate_media(color_scheme=theme)
         self.page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
         self.page.evaluate(FOLD, unfolded)
+        # A button fades from one theme's colour to the other's, and is pale on its way.
+        self.page.wait_for_function("document.getAnimations().every(each => each.playState !== 'running')")
         with suppress(TimeoutError):
             self.page.wait_for_function(REACHED, timeout=1_000)
         return self.page
