@@ -109,10 +109,10 @@ def test_tooltips_are_styled(desk: Page) -> None:
 
 
 def test_menus_open(desk: Page) -> None:
-    desk.get_by_role("button", name="Download this page").click()
-    menu = desk.locator(".dropdown-download-buttons .dropdown-menu")
+    desk.get_by_role("button", name="Source repositories").click()
+    menu = desk.locator(".dropdown-source-buttons .dropdown-menu")
     expect(menu).to_be_visible()
-    assert style(desk, ".dropdown-download-buttons .dropdown-menu", "position") == "absolute"
+    assert style(desk, ".dropdown-source-buttons .dropdown-menu", "position") == "absolute"
     desk.keyboard.press("Escape")
     desk.mouse.move(600, 600)  # the theme's menus also stay open under the pointer
     expect(menu).to_be_hidden()

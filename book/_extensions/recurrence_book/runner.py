@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 ALWAYS = ("numpy", "matplotlib")
 ON_REQUEST = ("scipy",)
+WHAT = "Its Python code runs in your browser, and you can change it."
 UNKNOWN_SIZE = 20_000_000  # bytes: where Pyodide comes from its makers' address, nobody has counted
 
 # Not in `_static` with the scripts: Jupyter Book links every style sheet there on every page.
@@ -186,7 +187,8 @@ def visit_html(self: HTML5Translator, node: run_control) -> None:
     data = json.dumps(config, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/").replace("<!", "<\\u0021")
     self.body.append(
         '<div class="run-page" hidden><button type="button" class="run-start">Run this page</button>'
-        f'<p class="run-note">{html.escape(cost(python))}</p><progress aria-label="Progress" hidden></progress>'
+        f'<p class="run-note">{html.escape(f"{WHAT} {cost(python)}")}</p>'
+        '<progress aria-label="Progress" hidden></progress>'
         f'<span class="run-unseen" role="status"></span><script type="application/json">{data}</script></div>'
         f"<script>{STARTER}</script>\n"
     )
@@ -197,8 +199,12 @@ def cost(python: dict[str, Any]) -> str:
     """What pressing the button costs the reader, in one sentence."""
     size = round((sum(file["wire"] for file in python["files"]) or UNKNOWN_SIZE) / 1e6)
     where = "" if python["files"] else f" from {tool.RELEASE.split('/')[2]}"
-    what = "Its Python code runs in your browser, and you can change it."
-    return f"{what} Fetches {size} MB{where}, once; takes about 10 s."
+    return f"Fetches {size} MB{where}, once; takes about 10 s."
+
+
+def price(packages: list[str]) -> str:
+    """What it costs to run a page that needs these packages."""
+    return cost(python_of(packages, "_static", tool.folder()))
 
 
 def skip(self: nodes.NodeVisitor, node: run_control) -> None:

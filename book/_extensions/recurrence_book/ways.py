@@ -1,19 +1,22 @@
-"""Where else a page can be run or taken: one list for each page, with what every way asks of the reader.
+"""All ways to run a page and to take it along, in one menu that says what each of them asks of the reader.
 
-Templates find it as `ways`. Each entry says in `needs` what a reader should know before following it.
+The menu stands in the header, in the place of the theme's own two (`ways.html`). It opens without scripts. With them
+(`ways.js`) it offers what runs in the page itself, and remembers the way a reader took last.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
 from sphinx.application import Sphinx
 
 from recurrence_book.notebooks import page_sources
+from recurrence_book.runner import price, run_control
 
 BRANCH = "notebooks"  # where the workflow that publishes the site puts the notebooks; see tools/publish_notebooks.py
 ARCHIVE = "recurrence.zip"  # the whole site, made when all else is there: see tools/pack_site.py
@@ -22,12 +25,17 @@ COLAB = "https://colab.research.google.com/github"
 
 @dataclass(frozen=True)
 class Way:
-    """One way to run or to take a page: what it is called, where it leads, and what it needs."""
+    """One way to run or to take a page: what it is called, where it leads, and what it needs.
+
+    Without an address it is something that the page's own script does. With `download` it leads to a file to keep.
+    """
 
     name: str
     label: str
-    address: str
+    kind: Literal["run", "take"]
     needs: str
+    address: str = ""
+    download: bool = False
 
 
 def colab_address(repository: str, docname: str) -> str | None:
@@ -36,36 +44,57 @@ def colab_address(repository: str, docname: str) -> str | None:
     return f"{COLAB}/{found[1]}/blob/{BRANCH}/{docname}.ipynb" if found else None
 
 
-def ways(app: Sphinx, docname: str, root: str) -> list[Way]:
-    """Ways to run or to take a page; `root` leads from it to the site's front page."""
-    needs = "A few megabytes. Unpack it and open index.html: everything but running code works without a network."
-    archive = Way("archive", "whole site, .zip", f"{root}{ARCHIVE}", needs)
-    if not page_sources(app, docname):
-        return [archive]
+def ways(app: Sphinx, context: Mapping[str, Any], doctree: nodes.document) -> list[Way]:
+    """Ways to run or to take a page that is about to be written."""
+    docname, root = context["pagename"], "../" * context["pagename"].count("/")
+    chapter = bool(page_sources(app, docname))
     found = []
+    for control in doctree.findall(run_control):
+        found.append(Way("page", "In this page", "run", f"No account. {price(control['packages'])}"))
+    if chapter:
+        needs = "No account. A borrowed computer; starting it can take some minutes, and nothing is kept there."
+        found.append(Way("binder", "On Binder", "run", needs))
     colab = colab_address(app.config.html_theme_options.get("repository_url", ""), docname)
-    if colab:
+    if chapter and colab:
         needs = "A Google account. The first cell takes about half a minute to install the book’s code."
-        found.append(Way("colab", "Colab", colab, needs))
-    needs = "Jupyter on your own machine; the first cell installs the book’s code."
-    found.append(Way("notebook", ".ipynb", f"{root}_sources/{docname}.ipynb", needs))
-    return [*found, archive]
+        found.append(Way("colab", "In Colab", "run", needs, colab))
+    if chapter:
+        needs = "For Jupyter on your own machine; the first cell installs the book’s code."
+        found.append(Way("notebook", "Notebook, .ipynb", "take", needs, f"{root}_sources/{docname}.ipynb", True))
+    if context.get("sourcename"):
+        needs = "The text that this page is made from."
+        found.append(Way("source", "Source, .md", "take", needs, f"{root}_sources/{context['sourcename']}", True))
+    found.append(Way("print", "Paper or PDF", "take", "By way of your browser’s print dialogue."))
+    needs = "A few megabytes. Unpack it and open index.html: all but running code works without a network."
+    found.append(Way("archive", "The whole site, .zip", "take", needs, f"{root}{ARCHIVE}", True))
+    return found
+
+
+def theme_address(context: Mapping[str, Any], group: str, text: str) -> str:
+    """Where a button in one of the theme's menus leads; empty where there is no such button."""
+    buttons = [
+        button for one in context.get("header_buttons", []) if one.get("label") == group for button in one["buttons"]
+    ]
+    return next((str(button["url"]) for button in buttons if button.get("text") == text), "")
 
 
 def add_ways(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give the page its list, and the theme's menus what they lack."""
+    """Give the page its list, before the theme asks which of its templates have anything to show."""
+    if doctree is not None:
+        context["ways"] = [asdict(way) for way in ways(app, context, doctree)]
+
+
+def replace_menus(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Take the address of Binder from the theme's menu, and take away the menus for which the list stands."""
     if doctree is None:
         return
-    found = ways(app, pagename, "../" * pagename.count("/"))
-    context["ways"] = [asdict(way) for way in found]
-    groups = {group.get("label"): group for group in context.get("header_buttons", [])}
-    for way in found:
-        if way.name == "colab" and "launch-buttons" in groups:
-            button = {"type": "link", "text": way.label, "url": way.address, "tooltip": f"Open in Colab. {way.needs}"}
-            groups["launch-buttons"]["buttons"].append({**button, "icon": "_static/images/logo_colab.png"})
-        if way.name == "archive" and "download-buttons" in groups:
-            button = {"type": "link", "text": way.label, "url": way.address, "tooltip": f"Download it all. {way.needs}"}
-            groups["download-buttons"]["buttons"].append({**button, "icon": "fas fa-file-zipper"})
+    address = theme_address(context, "launch-buttons", "Binder")
+    for way in context["ways"]:
+        if way["name"] == "binder":
+            way["address"] = address
+    context["ways"] = [way for way in context["ways"] if way["name"] != "binder" or way["address"]]
+    buttons = context.get("header_buttons", [])
+    buttons[:] = [one for one in buttons if one.get("label") not in ("launch-buttons", "download-buttons")]
 
 
 def link_archive(  # noqa: PLR0917
@@ -78,6 +107,7 @@ def link_archive(  # noqa: PLR0917
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_role("site-archive", link_archive)
+    app.connect("html-page-context", add_ways, priority=460)
     # After the theme has made its menus.
-    app.connect("html-page-context", add_ways, priority=600)
+    app.connect("html-page-context", replace_menus, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
