@@ -22,11 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# One thread for linear algebra: for matrices this small it is faster, and the same on every machine.
-# Set before anything imports NumPy; the kernels that run the chapters inherit it.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
-os.environ.setdefault("TQDM_DISABLE", "1")  # a page shows what was learnt, not how long it took
+# For the kernels that run the chapters. One thread for linear algebra: for matrices this small it is faster, and the
+# same on every machine. And no progress bars: a page shows what was learnt, not how long it took.
+FOR_KERNELS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_extensions"))
@@ -70,6 +68,8 @@ def execute(root: Path, build: Path, timeout: float) -> None:
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
 
+    for name, value in FOR_KERNELS.items():
+        os.environ.setdefault(name, value)
     folder = cache_folder(build, root)
     prune(build, folder)
     cache = get_cache(folder)

@@ -35,7 +35,11 @@ LAUNCH = re.compile(r'href="https://mybinder\.org/v2/[^"?]+\?urlpath=([^"]+)"')
 # One chapter will do: all have the same kernel, the same directives and the same first cell.
 OPENED = CHAPTERS if os.environ.get("RECURRENCE_BINDER_PAGES") == "all" else ["neurons/leaky_integration"]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Binder is Linux, and so is its last build step")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="Binder is Linux, and so is its last build step"),
+    # One process: the others would lay the repository anew under the feet of its server.
+    pytest.mark.xdist_group("binder"),
+]
 
 
 def run(command: list[str | Path], **options: object) -> None:

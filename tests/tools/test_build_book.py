@@ -33,6 +33,8 @@ def book(tmp_path: Path) -> Path:
     """A repository with our configuration and extensions and a page that has nothing wrong."""
     for name in ("book/_extensions", "book/_templates", "book/_static"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "pyodide.py", tmp_path / "tools")
     shutil.copy(ROOT / "_config.yml", tmp_path)
     (tmp_path / "book" / "references.bib").write_text("")
     (tmp_path / "book" / "index.md").write_text("# Title\n\nText with $x$, and more.\n")

@@ -148,6 +148,8 @@ def normal_equations(X: Array, Y: Array) -> Array:
         Inputs ``(B, D)`` of rank D, and targets ``(B, K)``.
     """
     W: Array = np.linalg.solve(X.T @ X, X.T @ Y)
+    if not np.isfinite(W).all():  # NumPy in the browser says so in this way
+        raise np.linalg.LinAlgError("Singular matrix")
     return W
 
 
