@@ -14,7 +14,9 @@ from pathlib import Path
 NAME = "recurrence.zip"
 FOLDER = "recurrence"
 # For servers and robots, or of no use without a network.
-LEFT_OUT = re.compile(r"^(?:\.buildinfo|404\.html|sitemap\.xml|robots\.txt|_static/pyodide/.*|_runner/.*|.*\.zip)$")
+LEFT_OUT = re.compile(
+    r"^(?:\.buildinfo|404\.html|sitemap\.xml|robots\.txt|_static/(?:pyodide|thebe)/.*|_runner/.*|.*\.zip)$"
+)
 EARLY_FONT = re.compile(rb'\s*<link (?=[^>]*rel="preload")(?=[^>]*as="font")[^>]*>')
 SUMMARIES = re.compile(rb"(SHOW_SEARCH_SUMMARY:\s*)(?:true|!0)")
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first date that the format knows

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["fonttools==4.68.0", "brotli==1.2.1"]
 # ///
-"""Make every third-party file that this repository commits: the serif, KaTeX, CodeMirror, and axe-core.
+"""Make every third-party file that this repository commits: the serif, KaTeX, CodeMirror, thebe-core, and axe-core.
 
 Run it with `uv run tools/vendor.py`, or with any Python that has the two packages named above. It needs npm,
 takes the packages named below, writes the files and records each one in `tools/vendor.json` with its package,
@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "tools" / "vendor.json"
-PACKAGES = {"source-serif": "4.5.1", "katex": "0.16.22", "axe-core": "4.14.1"}
+PACKAGES = {"source-serif": "4.5.1", "katex": "0.16.22", "axe-core": "4.14.1", "thebe-core": "0.5.0"}
 # The editor comes in many packages, and these are all of them; esbuild makes one module of what EDITOR takes from them.
 EDITOR_PACKAGES = {
     "@codemirror/autocomplete": "6.20.4",
@@ -57,6 +57,7 @@ PAGE_FONTS = ROOT / "book" / "_static" / "fonts"
 FIGURE_FONTS = ROOT / "code" / "recurrence" / "plots" / "fonts"
 KATEX = ROOT / "book" / "_static" / "katex"
 AXE = ROOT / "tests" / "book" / "vendor" / "axe-core"
+THEBE = ROOT / "book" / "_static" / "thebe"
 CODEMIRROR = ROOT / "book" / "_static" / "codemirror"
 
 # The licence reserves the name "Source", and a subset is a modified version, so ours carries another name.
@@ -185,6 +186,26 @@ def axe(package: Path) -> list[Path]:
     return made
 
 
+def thebe(package: Path) -> list[Path]:
+    """Copy thebe-core, which talks to a Jupyter server, with its licences; it then names no server of others.
+
+    Of its many files one is enough for text, figures and HTML: the rest is for widgets and for editors. It is a
+    script, not a module, but as `*.js` Jupyter Book would load it on every page.
+    """
+    shutil.rmtree(THEBE, ignore_errors=True)
+    THEBE.mkdir(parents=True)
+    script = (package / "dist" / "lib" / "thebe-core.min.js").read_text(encoding="utf-8")
+    script = re.sub(r"\n//# sourceMappingURL=.*\s*$", "\n", script)
+    script, count = re.subn(r'"https://(?:cdnjs\.cloudflare\.com|cdn\.jsdelivr\.net)/[^"]*"', '"about:blank#"', script)
+    if count != 5 or "//cdn" in script:
+        raise SystemExit("thebe-core has changed its form: look at the addresses that it loads scripts from.")
+    (THEBE / "thebe-core.mjs").write_text(script, encoding="utf-8")
+    licences = [package / "LICENSE", package / "dist" / "lib" / "thebe-core.min.js.LICENSE.txt"]
+    texts = [path.read_text(encoding="utf-8").strip() for path in licences]
+    (THEBE / "LICENSE").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    return [THEBE / "thebe-core.mjs", THEBE / "LICENSE"]
+
+
 def codemirror(folder: Path) -> list[Path]:
     """Make one minified module of what the editor of "Run this page" uses, and lay the licences beside it."""
     folder.mkdir()
@@ -225,7 +246,7 @@ def main() -> None:
         raise SystemExit("npm was not found: put Node's bin folder on PATH and run again.")
     manifest = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for package, make in (("source-serif", serif), ("katex", katex), ("axe-core", axe)):
+        for package, make in (("source-serif", serif), ("katex", katex), ("axe-core", axe), ("thebe-core", thebe)):
             for path in make(fetch(package, Path(temporary))):
                 manifest[path.relative_to(ROOT).as_posix()] = record(package, PACKAGES[package], path)
         for path in codemirror(Path(temporary) / "codemirror"):

@@ -17,6 +17,7 @@ FOLDERS = (
     "book/_static/fonts",
     "book/_static/katex",
     "book/_static/codemirror",
+    "book/_static/thebe",
     "code/recurrence/plots/fonts",
     "tests/book/vendor/axe-core",
 )

@@ -32,6 +32,7 @@ DEFINED = re.compile(r"^(?:async )?(?:function|const|let|class) (\w+)", re.M)
 SETTINGS = "documentation_options.js"
 SEARCH = ("searchtools.js", "language_data.js")  # 8 KB that only the search page needs
 NEVER = ("scripts/fontawesome.js",)  # half a megabyte that the theme would load: see icons.py
+FOREIGN = "thebe/thebe-core.mjs"  # loaded when asked for, and it dresses itself in no sheet of ours
 
 
 def join_assets(app: Sphinx, exception: Exception | None) -> None:
@@ -88,7 +89,7 @@ def _made_of(path: Path) -> list[str]:
 
 def _all_scripts(static: Path) -> list[Path]:
     found = [*static.rglob("*.js"), *static.rglob("*.mjs")]
-    return [path for path in found if path.relative_to(static).as_posix() not in NEVER]
+    return [path for path in found if path.relative_to(static).as_posix() not in (*NEVER, FOREIGN)]
 
 
 def _merged(lists: Iterable[Sequence[str]]) -> list[str]:

@@ -43,6 +43,7 @@ ON_REQUEST = ("scipy",)
 WHAT = "Its Python code runs in your browser, and you can change it."
 UNKNOWN_SIZE = 20_000_000  # bytes: where Pyodide comes from its makers' address, nobody has counted
 
+SCRIPTS = [f"book/_static/{name}" for name in ("runner/*", "own_server/*", "codemirror/*.mjs", "thebe/*.mjs")]
 # Not in `_static` with the scripts: Jupyter Book links every style sheet there on every page.
 SHEET = Path(__file__).with_name("runner.css")
 # Shows the button while the page is still being read, so that nothing moves when it comes.
@@ -136,7 +137,7 @@ def wheel() -> tuple[str, bytes]:
 def scripts_key() -> str:
     """Digest of the page's scripts: their addresses carry it, so that no browser mixes two versions."""
     own = SHEET.relative_to(ROOT).as_posix()
-    return digest(ROOT, ["book/_static/runner/*", "book/_static/codemirror/*.mjs", own])[:10]
+    return digest(ROOT, [*SCRIPTS, own])[:10]
 
 
 def served(place: Path) -> dict[str, dict[str, int]]:
@@ -189,7 +190,9 @@ def visit_html(self: HTML5Translator, node: run_control) -> None:
         '<div class="run-page" hidden><button type="button" class="run-start">Run this page</button>'
         f'<p class="run-note">{html.escape(f"{WHAT} {cost(python)}")}</p>'
         '<progress aria-label="Progress" hidden></progress>'
-        f'<span class="run-unseen" role="status"></span><script type="application/json">{data}</script></div>'
+        # The anchor is for links that open the form for a server of the reader's own: see _static/own_server.js.
+        '<span class="run-unseen" role="status"></span><span id="own-server"></span>'
+        f'<script type="application/json">{data}</script></div>'
         f"<script>{STARTER}</script>\n"
     )
     raise nodes.SkipNode

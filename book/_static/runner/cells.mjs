@@ -142,6 +142,8 @@ export function takeOver(spec, saved, on) {
       fresh.append(printedText(message.text, "text_plain"));
     } else if (kind === "error") {
       fresh.append(printedText(message.text, "run-error"));
+    } else if (kind === "element") {
+      fresh.append(message.element); // made elsewhere: by a server of the reader's own
     } else if (kind === "figure") {
       fresh.append(framed(picture(message)));
     } else if (kind === "flipbook") {
