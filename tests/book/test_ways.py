@@ -29,7 +29,7 @@ def offered(page: Page) -> list[str]:
 
 def test_a_chapter_offers_every_way_and_says_what_each_needs(page: Page, address: str) -> None:
     page.goto(f"{address}/{CHAPTER}.html")
-    assert offered(page) == ["page", "binder", "colab", "notebook", "source", "print", "archive"]
+    assert offered(page) == ["page", "own", "binder", "colab", "notebook", "source", "print", "archive"]
     needs = {way: page.locator(f"[data-way={way}] p").text_content() or "" for way in ("page", "binder", "colab")}
     assert re.search(r"No account\. Fetches \d+ MB", needs["page"])
     assert "No account" in needs["binder"]
@@ -63,7 +63,7 @@ def test_the_menu_closes_by_escape_by_the_tab_key_and_by_a_click_beside_it(page:
     expect(menu).to_be_hidden()
     expect(summary).to_be_focused()
     page.keyboard.press("Enter")
-    for _ in range(8):
+    for _ in range(9):
         page.keyboard.press("Tab")
     expect(menu).to_be_hidden()
     summary.click()

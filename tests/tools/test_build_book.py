@@ -31,11 +31,12 @@ WRONG = {
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
     """A repository with our configuration and extensions and a page that has nothing wrong."""
-    for name in ("book/_extensions", "book/_templates", "book/_static"):
+    # The site serves the package too.
+    for name in ("book/_extensions", "book/_templates", "book/_static", "code"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "tools").mkdir()
-    shutil.copy(ROOT / "tools" / "pyodide.py", tmp_path / "tools")
-    shutil.copy(ROOT / "_config.yml", tmp_path)
+    for name in ("tools/pyodide.py", "_config.yml", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "book" / "references.bib").write_text("")
     (tmp_path / "book" / "index.md").write_text("# Title\n\nText with $x$, and more.\n")
     add_pages(tmp_path, {"plain": "# Plain\n\nNothing is wrong here.\n"})
@@ -126,7 +127,6 @@ def test_a_change_of_the_package_executes_the_chapter_again(book: Path) -> None:
     (book / "book" / "mark").touch()
     assert "No chapter needs executing" in build(book).stdout
     assert "False" in html.read_text("utf-8")
-    (book / "code").mkdir()
     (book / "code" / "module.py").write_text("changed = True\n")
     assert "Executing cell" in build(book).stdout
     assert "True" in html.read_text("utf-8"), "the page still shows the old output"

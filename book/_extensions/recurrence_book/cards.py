@@ -155,7 +155,7 @@ def first_figure(app: Sphinx, doctree: nodes.document) -> tuple[str, str] | None
     for image in doctree.findall(nodes.image):
         source = sources.get(posixpath.basename(unquote(image["uri"])))
         if source and "for-light" in image["classes"]:
-            return Path(app.srcdir, source).read_text("utf-8"), image["alt"]
+            return Path(app.srcdir, source).read_text("utf-8"), image.get("alt", "")
     return None
 
 

@@ -51,6 +51,9 @@ def ways(app: Sphinx, context: Mapping[str, Any], doctree: nodes.document) -> li
     found = []
     for control in doctree.findall(run_control):
         found.append(Way("page", "In this page", "run", f"No account. {price(control['packages'])}"))
+    if found:
+        needs = "Jupyter on your own machine, started with one line. For what takes long."
+        found.append(Way("own", "On my own server", "run", needs))
     if chapter:
         needs = "No account. A borrowed computer; starting it can take some minutes, and nothing is kept there."
         found.append(Way("binder", "On Binder", "run", needs))
