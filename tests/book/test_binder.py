@@ -35,9 +35,11 @@ LAUNCH = re.compile(r'href="https://mybinder\.org/v2/[^"?]+\?urlpath=([^"]+)"')
 # One chapter will do: all have the same kernel, the same directives and the same first cell.
 OPENED = CHAPTERS if os.environ.get("RECURRENCE_BINDER_PAGES") == "all" else ["neurons/leaky_integration"]
 
+# A copy for each process: none lays it anew under the feet of another's server.
+REPOSITORY = f"repository-{os.getpid()}"
+
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="Binder is Linux, and so is its last build step"),
-    # One process: the others would lay the repository anew under the feet of its server.
     pytest.mark.xdist_group("binder"),
 ]
 
@@ -86,12 +88,12 @@ def image(site: Path) -> Path:
             python = state / "environment" / "bin" / "python"
             run([python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock], env=variables(state))
             made.write_text(wanted)
-        shutil.rmtree(state / "repository", ignore_errors=True)
+        shutil.rmtree(state / REPOSITORY, ignore_errors=True)
         for name in tracked():
-            target = state / "repository" / name
+            target = state / REPOSITORY / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target)
-        run(["bash", ".binder/postBuild"], cwd=state / "repository", env=variables(state))
+        run(["bash", ".binder/postBuild"], cwd=state / REPOSITORY, env=variables(state))
     return state
 
 
@@ -111,7 +113,7 @@ def lab(image: Path) -> Iterator[tuple[str, str]]:
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     log = (image / "lab.log").open("w")
     server = subprocess.Popen(
-        command, cwd=image / "repository", env=variables(image), stdout=log, stderr=subprocess.STDOUT
+        command, cwd=image / REPOSITORY, env=variables(image), stdout=log, stderr=subprocess.STDOUT
     )
     address = f"http://127.0.0.1:{port}"
     try:

@@ -62,7 +62,9 @@ def test_a_card_shows_what_the_link_leads_to(
     assert box["y"] >= 0
     assert box["x"] + box["width"] <= 1280
     assert box["y"] + box["height"] <= 800
-    assert [page.locator(one).bounding_box() for one in ("article", "main")] == before
+    after = [page.locator(one).bounding_box() for one in ("article", "main")]
+    for now, then in zip(after, before, strict=True):
+        assert now == pytest.approx(then, abs=2)  # a font that comes late rounds otherwise
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
     assert ids.count("preview") == 1
     assert card.locator("[id], a, button, [tabindex]").count() == 0
