@@ -19,7 +19,7 @@ PACKAGE = ROOT / "code" / "recurrence"
 PARTS = ("basics", "neurons", "recurrent", "reservoirs", "sequences", "generative", "workbench")
 # From the ground up. A unit is a module or a sub-package of `recurrence`; the parts have a floor of their own.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("tree", "gradients", "tape", "ops", "check", "compare"),
+    ("tree", "gradients", "tape", "ops", "check", "compare", "quote"),
     ("init", "nn", "optim", "time"),
     ("data", "plots", "train"),
     PARTS[:-1],
