@@ -81,6 +81,10 @@ def _inline_svg() -> None:
     backend.figure_formats = {"svg"}
     backend.print_figure_kwargs = SAVE
     pylabtools.select_figure_formats(shell, {"svg"}, **SAVE)
+    # After each cell pyplot draws every figure, and then the inline backend, which closes them all, draws them again.
+    # The first costs as much as the second and is seen by nobody.
+    if mpl.get_backend() in {"inline", "module://matplotlib_inline.backend_inline"}:
+        pyplot.uninstall_repl_displayhook()
 
 
 def figure(rows: int = 1, cols: int = 1, height: float = 2.6, **kw: Any) -> tuple[Figure, Any]:
