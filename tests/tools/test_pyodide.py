@@ -83,7 +83,13 @@ def test_the_folder_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
             (into / name).write_bytes(b"core " * 100)
         return lock_of(some=content)
 
+    def compiled(lock: dict[str, Any], place: Path) -> dict[str, Any]:
+        started = json.loads((place / "pyodide-lock.json").read_text("utf-8"))
+        assert started == lock
+        return {**lock, "info": {"compiled": True}}
+
     monkeypatch.setattr(pyodide, "fetch_core", core)
+    monkeypatch.setattr(pyodide, "compile_packages", compiled)
     place = tmp_path / "cache" / "pyodide"
     monkeypatch.setattr(pyodide, "from_release", broken)
     monkeypatch.setattr(pyodide.fetch_packages, "__defaults__", ((broken,),))
@@ -96,12 +102,28 @@ def test_the_folder_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     assert pyodide.complete(place)
     files = json.loads((place / "files.json").read_text("utf-8"))["files"]
     assert set(files) == {*pyodide.CORE, "pyodide-lock.json", "some.whl"}
+    assert json.loads((place / "pyodide-lock.json").read_text("utf-8"))["info"] == {"compiled": True}
     assert files["some.whl"] == {"size": len(content), "wire": len(content)}
     assert files["pyodide.asm.wasm"]["wire"] < files["pyodide.asm.wasm"]["size"] == 500
     assert (place / "licences" / "some.txt").read_text("utf-8") == "May be used."
     assert "some 1: some.txt" in (place / "licences" / "README.txt").read_text("utf-8")
     for name in ("MPL-2.0.txt", "PSF-2.0.txt"):
         assert (place / "licences" / name).stat().st_size > 5000
+
+
+def test_what_is_served_is_compiled_and_its_lock_says_so() -> None:
+    place = pyodide.folder()
+    if not pyodide.complete(place):
+        pytest.fail("Pyodide is not here: run 'nox -s pyodide', which fetches it once.")
+    lock = json.loads((place / "pyodide-lock.json").read_text("utf-8"))
+    for entry in lock["packages"].values():
+        wheel = place / entry["file_name"]
+        assert hashlib.sha256(wheel.read_bytes()).hexdigest() == entry["sha256"]
+        with zipfile.ZipFile(wheel) as archive:
+            assert not [name for name in archive.namelist() if name.endswith("/__init__.py")]
+    with zipfile.ZipFile(place / lock["packages"]["numpy"]["file_name"]) as archive:
+        # The number of CPython 3.14's bytecode.
+        assert archive.read("numpy/__init__.pyc")[:2] == (3627).to_bytes(2, "little")
 
 
 def test_a_package_without_a_licence_text_states_its_licence(tmp_path: Path) -> None:
