@@ -32,13 +32,11 @@ def compile_wheel(before: str, after: str) -> None:
             content = old.read(entry)
             if entry.filename.endswith(".py") and ".dist-info/" not in entry.filename:
                 source.write_bytes(content)
+                # Never held against a source, which will not be there.
+                mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+                name = SITE + entry.filename
                 try:
-                    name = SITE + entry.filename
-                    # Never held against a source, which is not there.
-                    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-                    py_compile.compile(
-                        str(source), str(compiled), SITE + entry.filename, doraise=True, invalidation_mode=mode
-                    )
+                    py_compile.compile(str(source), str(compiled), name, doraise=True, invalidation_mode=mode)
                 except py_compile.PyCompileError:
                     pass
                 else:
