@@ -126,13 +126,8 @@ class Visit:
         return self.page
 
 
-# Solutions are folded by a script, all else by the browser itself.
 FOLD = """unfolded => {
     for (const details of document.querySelectorAll("details")) details.open = unfolded;
-    for (const button of document.querySelectorAll("button.toggle-button")) {
-        const folded = button.closest(".admonition").classList.contains("toggle-hidden");
-        if (folded === unfolded) button.click();
-    }
 }"""
 
 

@@ -44,16 +44,21 @@ def pages(site: Path) -> dict[str, Anchors]:
 
 
 def test_internal_links_and_anchors_resolve(site: Path, pages: dict[str, Anchors]) -> None:
+    published = re.search(r"<loc>([^<\s]*?/)index\.html</loc>", (site / "sitemap.xml").read_text("utf-8"))
+    assert published, "the sitemap names no front page"
+    prefix = urlsplit(published[1]).path
     broken = []
     followed = 0
     for page, anchors in pages.items():
-        if page == "404.html":  # its links are absolute, because it stands in for any address
-            continue
         for address in anchors.addresses:
             if urlsplit(address).scheme or address.startswith("//"):
                 continue
-            target, fragment = urldefrag(urljoin(f"/{page}", address))
-            target = unquote(urlsplit(target).path).lstrip("/")
+            # The page on errors stands in for any address, so that only whole addresses lead anywhere from it.
+            if page == "404.html" and not address.startswith(("#", prefix)):
+                broken.append(f"{page}: {address}")
+                continue
+            target, fragment = urldefrag(urljoin(f"{prefix}{page}", address))
+            target = unquote(urlsplit(target).path).removeprefix(prefix)
             target = target + "index.html" if target == "" or target.endswith("/") else target
             followed += 1
             if not (site / target).exists():
@@ -62,6 +67,23 @@ def test_internal_links_and_anchors_resolve(site: Path, pages: dict[str, Anchors
                 broken.append(f"{page}: {address} (no such anchor)")
     assert followed > 100
     assert broken == []
+
+
+def test_references_to_equations_show_their_numbers(site: Path) -> None:
+    """Each shows in parentheses the number that stands beside the formula it leads to."""
+    formula = re.compile(r'<span class="eqno">(\(\d+\))<a class="headerlink" href="#(equation-[^"]+)"')
+    reference = re.compile(r'<a class="reference internal" href="([^"#]*)#(equation-[^"]+)">(.*?)</a>', re.S)
+    texts = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in site.rglob("*.html")}
+    numbers = {(page, name): number for page, text in texts.items() for number, name in formula.findall(text)}
+    wrong, seen = [], 0
+    for page, text in texts.items():
+        for address, name, shown in reference.findall(text):
+            target = urljoin(f"/{page}", address).lstrip("/") if address else page
+            seen += 1
+            if re.sub(r"<[^>]+>", "", shown) != numbers.get((target, name)):
+                wrong.append(f"{page}: {shown} for {target}#{name}, {numbers.get((target, name))}")
+    assert seen > 20
+    assert wrong == []
 
 
 def test_edit_and_launch_links_follow_one_repository(site: Path, pages: dict[str, Anchors]) -> None:

@@ -232,6 +232,7 @@ def test_the_header_keeps_the_focus(browser: Browser, address: str) -> None:
     for _ in range(3):
         page.keyboard.press("Enter")
         assert has_focus(page, ".theme-switch-button")
+        assert page.locator(".theme-switch-button i:visible").count() == 1, "three modes, and one picture at a time"
         seen.append(page.evaluate("document.documentElement.dataset.mode"))
     assert sorted(seen) == ["auto", "dark", "light"]
     page.locator(".search-button-field").focus()

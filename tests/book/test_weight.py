@@ -140,12 +140,15 @@ def test_search_finds_and_lists(desk: Page, address: str) -> None:
 
 
 def test_solutions_fold(desk: Page) -> None:
-    solution = desk.locator(".solution.toggle").first
-    content = solution.locator(":scope > :not(.admonition-title)").first
+    solution = desk.locator("details.solution").first
+    content = solution.locator(":scope > :not(summary)").first
     expect(content).to_be_hidden()
-    expect(solution.locator(".toggle-button")).to_be_visible()
-    solution.locator(".admonition-title").click()
+    name = solution.locator("summary")
+    expect(name).to_have_text("Solution to Exercise 1")
+    name.press("Enter")
     expect(content).to_be_visible()
+    name.click()
+    expect(content).to_be_hidden()
 
 
 def test_code_is_copied_by_a_button(desk: Page) -> None:

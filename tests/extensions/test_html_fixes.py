@@ -22,6 +22,7 @@ from sphinx.ext import viewcode
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docfields import Field
 from sphinx.writers.html5 import HTML5Translator
+from sphinx_exercise.nodes import solution_node, solution_title
 
 from recurrence_book import html_fixes
 from recurrence_book.katex import katex
@@ -75,6 +76,22 @@ def test_folded_cells_are_named_by_what_they_show(whose: str) -> None:
     faults = {fault for fault in ('<summary aria-label="Toggle hidden content"', "<p ") if fault in html}
     assert (len(faults) == 2) == (whose == "theirs")
     assert not faults or whose == "theirs"
+
+
+def test_solutions_are_folded_by_the_browser_under_their_own_names() -> None:
+    node = solution_node(ids=["basics-solution-1"], classes=["solution", "dropdown"])
+    node += solution_title("", nodes.Text("Solution to"), nodes.reference("", " Exercise 1", refuri="#ex"))
+    node += nodes.paragraph("", "Four.")
+    translator: Any = HTML5Translator.__new__(HTML5Translator)
+    translator.body, translator.in_mailto = [], False
+    translator.settings = SimpleNamespace(id_prefix="")
+    html_fixes.visit_solution(translator, node)
+    assert node.astext() == "Four."
+    html_fixes.depart_solution(translator, node)
+    assert "".join(translator.body) == (
+        '<details class="solution admonition" id="basics-solution-1">\n'
+        '<summary class="admonition-title">Solution to Exercise 1</summary>\n</details>\n'
+    )
 
 
 # The bibliography

@@ -17,6 +17,7 @@ from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
+from sphinx_exercise.nodes import solution_node
 
 BLOCKS = (nodes.bullet_list, nodes.enumerated_list, nodes.definition_list, nodes.literal_block, nodes.block_quote)
 TAG = re.compile(r"<(?P<end>/?)(?P<name>\w+)[^>]*>")
@@ -63,6 +64,21 @@ def visit_hidden_cell(self: HTML5Translator, node: HideCodeCellNode) -> None:
 
 
 def depart_hidden_cell(self: HTML5Translator, node: HideCodeCellNode) -> None:
+    self.body.append("</details>\n")
+
+
+def visit_solution(self: HTML5Translator, node: solution_node) -> None:
+    """Open a solution as what the browser itself can fold, without a script, under a name of its own.
+
+    Jupyter Book folds it by a script, and calls the button of every one "Toggle hidden content".
+    """
+    title = node.children.pop(0)
+    node["classes"] = [name for name in node["classes"] if name != "dropdown"]
+    self.body.append(self.starttag(node, "details", "", CLASS="admonition"))
+    self.body.append(f'\n<summary class="admonition-title">{escape(title.astext())}</summary>\n')
+
+
+def depart_solution(self: HTML5Translator, node: solution_node) -> None:
     self.body.append("</details>\n")
 
 
@@ -174,6 +190,7 @@ def mend_pages(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(HideCodeCellNode, override=True, html=(visit_hidden_cell, depart_hidden_cell))
+    app.add_node(solution_node, override=True, html=(visit_solution, depart_solution))
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     app.add_post_transform(UnwrapExercises)
     app.add_post_transform(UnwrapLists)
