@@ -86,15 +86,15 @@ def notebooks(session: nox.Session) -> None:
 
 @nox.session
 def binder(session: nox.Session) -> None:
-    """Check what Binder would make of this repository, without Docker, then open every chapter in it."""
+    """Check what Binder would make of the notebooks' branch, without Docker, then open every chapter in it."""
     install(session)
+    session.run("python", "tools/build_book.py")
     # As with peers: what reads our files, but is no part of the book, is in no lock file.
     session.install("jupyter-repo2docker")
-    recipe = session.run("jupyter-repo2docker", "--no-build", "--debug", ".", silent=True)
-    for step in (".binder/requirements.txt", "RUN ./.binder/postBuild", "python=" + BINDER_PYTHON):
+    recipe = session.run("jupyter-repo2docker", "--no-build", "--debug", "_build/notebooks", silent=True)
+    for step in ("binder/requirements.txt", "RUN ./binder/postBuild", "python=" + BINDER_PYTHON):
         if step not in str(recipe):
             session.error(f"Binder's recipe lacks a step: {step}")
-    session.run("python", "tools/build_book.py")
     session.run("pytest", "tests/book/test_binder.py", env={**ONE_THREAD, "RECURRENCE_BINDER_PAGES": "all"})
 
 

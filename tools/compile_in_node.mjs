@@ -9,8 +9,8 @@ const { loadPyodide } = await import(pathToFileURL(`${folder}/pyodide.mjs`));
 const python = await loadPyodide({ indexURL: folder, stdout() {} });
 python.runPython(readFileSync(new URL("compile_wheel.py", import.meta.url), "utf8"));
 for (const name of wheels) {
-  python.FS.writeFile("/tmp/before.whl", readFileSync(`${folder}/${name}`));
-  python.runPython("compile_wheel('/tmp/before.whl', '/tmp/after.whl')");
-  writeFileSync(`${folder}/${name}`, python.FS.readFile("/tmp/after.whl"));
+  python.FS.writeFile("before.whl", readFileSync(`${folder}/${name}`));
+  python.runPython("compile_wheel('before.whl', 'after.whl')");
+  writeFileSync(`${folder}/${name}`, python.FS.readFile("after.whl"));
 }
 process.exit(0);

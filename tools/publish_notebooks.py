@@ -1,4 +1,4 @@
-"""Put the generated notebooks on a branch of their own, from which Colab opens them.
+"""Put the generated notebooks on a branch of their own, from which Colab and Binder open them.
 
     python tools/publish_notebooks.py    # in the workflow that publishes the site
 
@@ -51,14 +51,14 @@ def credentials(token: str) -> dict[str, str]:
 
 def commit_notebooks(notebooks: Path, folder: Path, commit: str, date: str) -> None:
     """Make a repository of one commit that holds the notebooks and says where they come from."""
-    paths = sorted(notebooks.rglob("*.ipynb"))
-    if not paths:
+    paths = sorted(path for path in notebooks.rglob("*") if path.is_file())
+    if not any(path.suffix == ".ipynb" for path in paths):
         raise PublishError("There are no notebooks to publish: run 'nox -s book', which makes them.")
     git(folder, "init", "--quiet", f"--initial-branch={BRANCH}")
     for path in paths:
         target = folder / path.relative_to(notebooks)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        shutil.copy(path, target)
     (folder / "README.md").write_text(README.format(commit=commit), "utf-8", newline="\n")
     git(folder, "add", "--all")
     # The address that GitHub keeps for its own programs, and the date of the commit that they are made from.

@@ -1,7 +1,8 @@
-"""The launch link of a page opens it in JupyterLab as a notebook that runs, in the environment that Binder would make.
+"""The launch link of a page opens its notebook in JupyterLab and it runs, in the environment that Binder would make.
 
-The environment is made from the files in `.binder/` alone, as Binder makes it, and kept until one of them changes.
-RECURRENCE_BINDER_PAGES=all opens every chapter instead of one.
+Binder gets the branch of the notebooks, which is put together here as the workflow does. The environment is made from
+its recipe alone, as Binder makes it, and kept until that changes. RECURRENCE_BINDER_PAGES=all opens every chapter
+instead of one, and runs each to its end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from playwright.sync_api import Browser, Page
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from build_book import only_one
+from publish_notebooks import commit_notebooks
 from recurrence_book.execution import digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,13 +67,6 @@ def variables(state: Path) -> dict[str, str]:
     return kept | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def tracked() -> list[str]:
-    """Files that Binder would find in the repository."""
-    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
-
-
 @pytest.fixture(scope="module")
 def image(site: Path) -> Path:
     """Folder with what a Binder image holds: the environment, the repository, a home; made as its recipe says."""
@@ -84,16 +79,14 @@ def image(site: Path) -> Path:
                 shutil.rmtree(state / folder, ignore_errors=True)
             (state / "home").mkdir()
             venv.create(state / "environment", with_pip=True)
-            lock = ROOT / ".binder" / "requirements.txt"
+            lock = site.parent / "notebooks" / "binder" / "requirements.txt"
             python = state / "environment" / "bin" / "python"
             run([python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock], env=variables(state))
             made.write_text(wanted)
         shutil.rmtree(state / REPOSITORY, ignore_errors=True)
-        for name in tracked():
-            target = state / REPOSITORY / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target)
-        run(["bash", ".binder/postBuild"], cwd=state / REPOSITORY, env=variables(state))
+        (state / REPOSITORY).mkdir()
+        commit_notebooks(site.parent / "notebooks", state / REPOSITORY, "c0ffee", "2026-11-21T12:00:00+00:00")
+        run(["./binder/postBuild"], cwd=state / REPOSITORY, env=variables(state))
     return state
 
 
@@ -154,17 +147,18 @@ def test_the_launch_link_opens_a_notebook_that_runs(
     assert page.locator(".jp-FileEditor, .jp-MarkdownViewer").count() == 0
     title = (ROOT / "book" / f"{name}.md").read_text("utf-8").partition("\n# ")[2].splitlines()[0]
     notebook.locator("h1", has_text=title).wait_for()
-    # What is MyST and not plain Markdown is shown as meant: formulas with numbers, and a box that opens.
+    # Formulas with numbers, words on figures that fold, and nothing left of the book's own markup.
     notebook.locator(".katex-display, mjx-container[display=true], .MathJax_Display").first.wait_for()
-    notebook.locator("details summary, aside, .admonition").first.wait_for()
-    # Cells are first shown as plain Markdown and set as MyST a moment later.
-    left = "/^:::|\\{(eq|term|doc|ref|cite:[pt])\\}`/m"
-    page.wait_for_function(f"() => !{left}.test(document.querySelector('.jp-Notebook').innerText)")
+    folded = notebook.locator("details").first
+    folded.wait_for()
+    assert not folded.locator("p").first.is_visible()
+    left = re.search(r"^:::|\{(eq|term|doc|ref|numref|glue:text|cite:[pt])\}`", notebook.inner_text(), re.M)
+    assert left is None, left
     # The kernel runs the page's own first cells with the installed package, until one of them draws.
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     notebook.locator(".jp-Cell").first.click()
     picture = notebook.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg")
-    for _ in range(6):
+    for _ in range(7):
         next_cell(page)
         page.wait_for_timeout(300)
         if picture.count():
@@ -176,7 +170,7 @@ def test_the_launch_link_opens_a_notebook_that_runs(
 
 def test_every_chapter_has_a_launch_link_to_itself(site: Path) -> None:
     for name in CHAPTERS:
-        assert launch_path(site, name) == f"lab/tree/book/{name}.md"
+        assert launch_path(site, name) == f"lab/tree/{name}.ipynb"
 
 
 def test_the_image_holds_the_package_of_the_repository(image: Path) -> None:

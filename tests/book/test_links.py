@@ -90,7 +90,7 @@ def test_edit_and_launch_links_follow_one_repository(site: Path, pages: dict[str
     """All point at one repository, and the files they name exist in it."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     edit = re.compile(r"^(https://\S+?)/edit/[^/]+/(book/\S+\.md)$")
-    launch = re.compile(r"^https://mybinder\.org/v2/\w+/\S+?\?urlpath=lab/tree/(book/\S+\.md)$")
+    launch = re.compile(r"^https://mybinder\.org/v2/gh/\S+?/notebooks\?urlpath=lab/tree/(\S+)\.ipynb$")
     repositories, files = set(), set()
     for anchors in pages.values():
         for address in anchors.addresses:
@@ -98,7 +98,7 @@ def test_edit_and_launch_links_follow_one_repository(site: Path, pages: dict[str
                 repositories.add(match[1])
                 files.add(match[2])
             elif match := launch.match(address):
-                files.add(match[1])
+                files.add(f"book/{match[1]}.md")
     assert len(repositories) == 1
     assert "book/neurons/leaky_integration.md" in files
     assert [file for file in files if not (ROOT / file).exists()] == []

@@ -266,7 +266,7 @@ def cell_with(notebook: dict[str, Any], words: str) -> dict[str, Any]:
         "<details><summary>What the figure shows</summary>\n\nA line &lt; a curve.\n\n</details>",
         "### Exercise 2.1",
         "**First.** Show [(2.2)](#equation-eq-two).",
-        "#### Solution to [Exercise 2.1](#ex-one)\n\nIt follows.",
+        "#### Solution to Exercise 2.1\n\nIt follows.",
         "### Continued\n\nA closing word.",
         "## 2.3. Summary\n\nThe end.",
     ],
@@ -356,10 +356,13 @@ def test_unchanged_pages_follow_the_commit_and_gone_ones_go(
 def test_the_page_links_to_colab(folder: Path, built: dict[str, Any]) -> None:
     assert built
     assert (folder.parent / "html" / "_sources" / "part" / "page.ipynb").is_file()
-    assert ways.colab_address(REPOSITORY, "part/page") == (
+    assert ways.opened_by(ways.COLAB, REPOSITORY, "part/page") == (
         "https://colab.research.google.com/github/anna/book/blob/notebooks/part/page.ipynb"
     )
-    assert ways.colab_address("https://gitlab.com/anna/book", "part/page") is None
+    assert ways.opened_by(ways.BINDER, REPOSITORY, "part/page") == (
+        "https://mybinder.org/v2/gh/anna/book/notebooks?urlpath=lab/tree/part/page.ipynb"
+    )
+    assert ways.opened_by(ways.COLAB, "https://gitlab.com/anna/book", "part/page") is None
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ def pieces(node: nodes.Node, page: Page, level: int = 0) -> Iterator[Piece]:
         return
     if is_solution_node(node):
         folded = "dropdown" in node["classes"]
-        yield Heading(level + 2, inside(node[0], page), f"solution-{node['target_label']}", folded)
+        yield Heading(level + 2, node[0].astext(), f"solution-{node['target_label']}", folded)
         yield from _anchored(node, page, _each(node, page, level + 2))
         return
     if node.get("nb_element") == "cell_code":

@@ -2,7 +2,7 @@
 
 They are written beside the site, into `_build/notebooks/PART/CHAPTER.ipynb`, and into the site itself for readers to
 download. The same commit gives the same bytes. They hold no outputs: the page shows those already, and what a notebook
-shows shall be what its reader has run.
+shows shall be what its reader has run. Beside them lies what Binder needs to open them: its recipe, and the package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from recurrence_book.execution import ROOT
 from recurrence_book.markdown import Code, Heading, Page, Piece, anchors, pieces
+from recurrence_book.runner import wheel
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +38,11 @@ those of the page. The figures are drawn here, by the code, when you run it. Cha
 as it is.
 
 Run the next cell first. It installs the package whose code the book explains."""
-INSTALL = """# The code of the book, as it was when this notebook was made. Takes about half a minute.
-%pip install --quiet "{requirement}\""""
+INSTALL = """# The code of the book, as it was when this notebook was made. Takes half a minute.
+import importlib.util
+
+if not importlib.util.find_spec("recurrence"):
+    %pip install --quiet "{requirement}\""""
 # The build puts numbers into the text with this; a notebook's text has them already.
 BUILD_ONLY = re.compile(r"\bmyst_nb\b")
 
@@ -235,6 +240,15 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for path in (Path(app.outdir).parent / "notebooks").rglob("*.ipynb"):
         if path not in kept:
             path.unlink()
+    write_recipe(Path(app.outdir).parent / "notebooks" / "binder")
+
+
+def write_recipe(folder: Path) -> None:
+    """Lay what a Binder image is made from beside the notebooks, with the package in place of its source."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / ".binder", folder)
+    name, content = wheel()
+    (folder / name).write_bytes(content)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -20,7 +20,8 @@ from recurrence_book.runner import price, run_control
 
 BRANCH = "notebooks"  # where the workflow that publishes the site puts the notebooks; see tools/publish_notebooks.py
 ARCHIVE = "recurrence.zip"  # the whole site, made when all else is there: see tools/pack_site.py
-COLAB = "https://colab.research.google.com/github"
+BINDER = "https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{notebook}"
+COLAB = "https://colab.research.google.com/github/{repository}/blob/{branch}/{notebook}"
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ class Way:
     download: bool = False
 
 
-def colab_address(repository: str, docname: str) -> str | None:
-    """Where Colab opens the notebook of a page; None where the repository is not on GitHub, which Colab reads alone."""
+def opened_by(service: str, repository: str, docname: str) -> str | None:
+    """Where Binder or Colab opens the notebook of a page; None where the repository is not on GitHub.
+
+    Of all places for repositories Colab reads GitHub alone, and for each of them Binder wants another address.
+    """
     found = re.match(r"^https://github\.com/([\w.-]+/[\w.-]+)$", repository)
-    return f"{COLAB}/{found[1]}/blob/{BRANCH}/{docname}.ipynb" if found else None
+    return service.format(repository=found[1], branch=BRANCH, notebook=f"{docname}.ipynb") if found else None
 
 
 def ways(app: Sphinx, context: Mapping[str, Any], doctree: nodes.document) -> list[Way]:
@@ -54,11 +58,11 @@ def ways(app: Sphinx, context: Mapping[str, Any], doctree: nodes.document) -> li
     if found:
         needs = "Jupyter on your own machine, started with one line. For what takes long."
         found.append(Way("own", "On my own server", "run", needs))
-    if chapter:
+    repository = app.config.html_theme_options.get("repository_url", "")
+    if chapter and (binder := opened_by(BINDER, repository, docname)):
         needs = "No account. A borrowed computer; starting it can take some minutes, and nothing is kept there."
-        found.append(Way("binder", "On Binder", "run", needs))
-    colab = colab_address(app.config.html_theme_options.get("repository_url", ""), docname)
-    if chapter and colab:
+        found.append(Way("binder", "On Binder", "run", needs, binder))
+    if chapter and (colab := opened_by(COLAB, repository, docname)):
         needs = "A Google account. The first cell takes about half a minute to install the book’s code."
         found.append(Way("colab", "In Colab", "run", needs, colab))
     if chapter:
@@ -73,14 +77,6 @@ def ways(app: Sphinx, context: Mapping[str, Any], doctree: nodes.document) -> li
     return found
 
 
-def theme_address(context: Mapping[str, Any], group: str, text: str) -> str:
-    """Where a button in one of the theme's menus leads; empty where there is no such button."""
-    buttons = [
-        button for one in context.get("header_buttons", []) if one.get("label") == group for button in one["buttons"]
-    ]
-    return next((str(button["url"]) for button in buttons if button.get("text") == text), "")
-
-
 def add_ways(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Give the page its list, before the theme asks which of its templates have anything to show."""
     if doctree is not None:
@@ -88,14 +84,9 @@ def add_ways(app: Sphinx, pagename: str, template: str, context: dict[str, Any],
 
 
 def replace_menus(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Take the address of Binder from the theme's menu, and take away the menus for which the list stands."""
+    """Take away the theme's menus for which the list stands."""
     if doctree is None:
         return
-    address = theme_address(context, "launch-buttons", "Binder")
-    for way in context["ways"]:
-        if way["name"] == "binder":
-            way["address"] = address
-    context["ways"] = [way for way in context["ways"] if way["name"] != "binder" or way["address"]]
     buttons = context.get("header_buttons", [])
     buttons[:] = [one for one in buttons if one.get("label") not in ("launch-buttons", "download-buttons")]
 
