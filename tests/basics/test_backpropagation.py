@@ -75,9 +75,10 @@ def test_the_complex_step_is_the_gradient(sizes, seed):
 # Forward mode.
 
 
-@settings(max_examples=20)
-@given(sizes, seeds, st.sampled_from([ops.sigmoid, np.tanh, ops.softplus, np.sin]))
-def test_forward_mode_is_the_gradient_along_a_direction(sizes, seed, activation):
+@pytest.mark.parametrize("activation", [ops.sigmoid, np.tanh, ops.softplus, ops.relu])
+@settings(max_examples=10)
+@given(sizes=st.lists(st.integers(1, 4), min_size=3, max_size=4), seed=seeds)
+def test_forward_mode_is_the_gradient_along_a_direction(activation, sizes, seed):
     network, x, targets = example(sizes, seed, activation)
     rng = np.random.default_rng(seed)
     v = tree.map(lambda w: rng.standard_normal(w.shape), network)
@@ -113,7 +114,9 @@ def test_a_slope_has_the_shape_of_its_value():
     np.testing.assert_array_equal(y.slope, [[1, 2]] * 3)
 
 
-@pytest.mark.parametrize("f", [np.sort, np.add.reduce, lambda z: np.sum([1.0, 2.0], where=z)])
+@pytest.mark.parametrize(
+    "f", [np.sort, np.add.reduce, lambda z: np.add(z, 1.0, out=np.zeros(2)), lambda z: np.sum([1.0, 2.0], where=z)]
+)
 def test_what_has_no_rule_is_refused(f):
     with pytest.raises(TypeError, match="Dual numbers have no rule for numpy"):
         bp.forward(f, np.ones(2), np.ones(2))

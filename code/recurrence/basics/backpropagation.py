@@ -138,9 +138,8 @@ def push(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Dual:
         rules: Any = gradients.GRADIENTS[function]
         shares = [rule(dx, y, *values) for rule, dx in zip(rules, slopes, strict=True) if dx is not None]
     elif function is np.matmul and not kwargs:
-        left, right = slopes
-        shares = [dx @ w for dx, w in [(left, values[1])] if dx is not None]
-        shares += [values[0] @ dw for dw in [right] if dw is not None]
+        shares = [dx @ values[1] for dx in slopes[:1] if dx is not None]
+        shares += [values[0] @ dx for dx in slopes[1:] if dx is not None]
     elif function in LINEAR and slopes[0] is not None:
         shares = [function(slopes[0], *values[1:], **kwargs)]
     else:
