@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 # Those of the table of contents, those that Sphinx adds, and of the pages of source code, all alike, one with classes.
 PAGES = list(parse_toc_yaml(ROOT / "_toc.yml"))
 PAGES += ["search", "genindex", "py-modindex", "404", "_modules/index", "_modules/recurrence/train"]
@@ -44,6 +45,11 @@ def find_chromium(playwright: Playwright) -> str | None:
     candidates += [shutil.which(name) for name in PROGRAMS]
     candidates += PLACES
     return next((path for path in candidates if path and Path(path).exists()), None)
+
+
+# A moment after the page has changed its width, the theme's script makes code that now scrolls a stop of the Tab key.
+REACHED = """() => [...document.querySelectorAll("pre")].every(
+    pre => pre.scrollWidth <= pre.clientWidth || pre.tabIndex === 0 || !pre.checkVisibility())"""
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +109,24 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def violations() -> Callable[[Page], list[str]]:
+    """What axe-core finds on a page: all rules that are on by default, best practices among them, anywhere."""
+
+    def find(page: Page) -> list[str]:
+        # A button fades from one theme's colour to the other's, and is pale on its way.
+        page.wait_for_function("document.getAnimations().every(each => each.playState !== 'running')")
+        with suppress(TimeoutError):
+            page.wait_for_function(REACHED, timeout=1_000)
+        if page.evaluate("typeof axe === 'undefined'"):
+            page.evaluate(AXE.read_text("utf-8"))
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert found["passes"], "no rule was applied"
+        return [f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]]
+
+    return find
+
+
 @dataclass
 class Visit:
     """One page, open in the browser. It stays open while all tests that look at it are run, one after the other."""
@@ -129,11 +153,6 @@ class Visit:
 FOLD = """unfolded => {
     for (const details of document.querySelectorAll("details")) details.open = unfolded;
 }"""
-
-
-# A moment after the page has changed its width, the theme's script makes code that now scrolls a stop of the Tab key.
-REACHED = """() => [...document.querySelectorAll("pre")].every(
-    pre => pre.scrollWidth <= pre.clientWidth || pre.tabIndex === 0 || !pre.checkVisibility())"""
 
 
 def scroll_through(page: Page) -> None:

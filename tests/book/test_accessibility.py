@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 DESK, PHONE = 1280, 360
 Theme = Literal["light", "dark"]
-
-
-def violations(page: Page) -> list[str]:
-    """What axe-core finds: all rules that are on by default, best practices among them, on the whole page."""
-    if page.evaluate("typeof axe === 'undefined'"):
-        page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert found["passes"], "no rule was applied"
-    return [f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]]
+Violations = Callable[[Page], list[str]]
 
 
 @pytest.mark.parametrize(("width", "theme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk-light", "phone-dark"])
-def test_page_breaks_no_rule(visit: Any, width: int, theme: Theme) -> None:
+def test_page_breaks_no_rule(visit: Any, violations: Violations, width: int, theme: Theme) -> None:
     """With everything unfolded."""
     assert violations(visit.show(width, theme, unfolded=True)) == []
 
 
 @pytest.mark.parametrize(("width", "theme"), [(DESK, "dark"), (PHONE, "light")], ids=["desk-dark", "phone-light"])
-def test_the_other_pairs_break_no_rule(visit: Any, width: int, theme: Theme) -> None:
+def test_the_other_pairs_break_no_rule(visit: Any, violations: Violations, width: int, theme: Theme) -> None:
     """Folded. One page of each kind is enough: the pages of a kind share their parts and their style sheets."""
     if visit.name in ("index", "neurons/leaky_integration", "search"):
         assert violations(visit.show(width, theme, unfolded=False)) == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_dialogs_on_a_phone_break_no_rule(browser: Browser, address: str, theme: Theme) -> None:
+def test_dialogs_on_a_phone_break_no_rule(browser: Browser, address: str, violations: Violations, theme: Theme) -> None:
     """On one page, because they are the same on all: the contents of the book, those of the page, the search field."""
     context = browser.new_context(viewport={"width": PHONE, "height": 740}, color_scheme=theme, reduced_motion="reduce")
     page = context.new_page()
@@ -59,7 +50,7 @@ FAULTY = """<!DOCTYPE html><html><head><title>Faults</title></head><body>
 <p style="color: #999; background: white">Pale words on white paper.</p></main></body></html>"""
 
 
-def test_faults_are_found(browser: Browser) -> None:
+def test_faults_are_found(browser: Browser, violations: Violations) -> None:
     page = browser.new_page()
     page.set_content(FAULTY)
     found = {line.partition(":")[0] for line in violations(page)}

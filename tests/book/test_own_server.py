@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -222,6 +222,18 @@ def test_python_that_dies_is_said_and_started_anew(connected: Page) -> None:
 def test_the_panel_fits_a_phone(connected: Page) -> None:
     connected.set_viewport_size({"width": 360, "height": 740})
     assert connected.evaluate("document.documentElement.scrollWidth") <= 360
+    connected.set_viewport_size({"width": 1280, "height": 900})
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_connected_page_breaks_no_rule(
+    connected: Page, violations: Callable[[Page], list[str]], width: int, theme: str
+) -> None:
+    connected.set_viewport_size({"width": width, "height": 900})
+    connected.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    assert violations(connected) == []
+    connected.evaluate("document.documentElement.dataset.theme = 'light'")
     connected.set_viewport_size({"width": 1280, "height": 900})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +276,27 @@ def test_a_running_page_fits_a_phone_and_the_dark(running: Page) -> None:
                 box = button.bounding_box()
                 assert box and box["x"] + box["width"] <= 360
     finally:
+        running.evaluate("document.documentElement.dataset.theme = 'light'")
+        running.set_viewport_size({"width": 1300, "height": 900})
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1300])
+def test_a_running_page_breaks_no_rule(
+    running: Page, violations: Callable[[Page], list[str]], width: int, theme: str
+) -> None:
+    """With everything unfolded, a cell that is being edited, and one that failed."""
+    running.set_viewport_size({"width": width, "height": 900})
+    running.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+    running.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    write(running, STEP, "print(1 / 0)  # fails")
+    press(running, "Run", STEP)
+    try:
+        expect(cell(running, STEP).locator(".run-error")).to_be_visible()
+        assert violations(running) == []
+    finally:
+        press(running, "Reset", STEP)
+        press(running, "Run", STEP)
         running.evaluate("document.documentElement.dataset.theme = 'light'")
         running.set_viewport_size({"width": 1300, "height": 900})
 

@@ -35,7 +35,9 @@ def test_a_chapter_offers_every_way_and_says_what_each_needs(page: Page, address
     assert "No account" in needs["binder"]
     assert "minutes" in needs["binder"]
     assert "Google account" in needs["colab"]
-    assert page.locator(".ways a[href*='mybinder.org']").get_attribute("href", timeout=1000).endswith(f"{CHAPTER}.ipynb")  # type: ignore[union-attr]
+    assert (
+        page.locator(".ways a[href*='mybinder.org']").get_attribute("href", timeout=1000).endswith(f"{CHAPTER}.ipynb")
+    )  # type: ignore[union-attr]
 
 
 def test_files_to_take_are_there(page: Page, address: str) -> None:

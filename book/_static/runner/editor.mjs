@@ -22,7 +22,10 @@ export function edit(parent, { text, label, description, keys, changed }) {
       EditorState.tabSize.of(4),
       new LanguageSupport(pythonLanguage),
       codemirror.syntaxHighlighting(codemirror.classHighlighter),
-      EditorView.contentAttributes.of({ "aria-label": label, "aria-describedby": description, translate: "no" }),
+      // A stop of the Tab key it is without being told; checkers of accessibility believe it only if told.
+      EditorView.contentAttributes.of({
+        "aria-label": label, "aria-describedby": description, translate: "no", tabindex: "0",
+      }),
       EditorView.updateListener.of(update => update.docChanged && changed(update.state.doc.toString())),
     ],
   });
