@@ -8,7 +8,7 @@ import pytest
 
 from recurrence import optim, tree
 
-ALL = [optim.sgd, optim.momentum, optim.adam, optim.adamw]
+ALL = [optim.sgd, optim.momentum, optim.adam, optim.adamw, optim.amsgrad]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,14 +139,35 @@ def test_a_steady_gradient_makes_steps_of_the_rate_over_one_minus_beta():
 def test_adam_goes_to_the_wrong_end_where_rare_gradients_are_large():
     # Reddi, Kale and Kumar, ICLR 2018, section 3: every third gradient is C, the others −1, w in [−1, 1], and the best
     # point is −1. With β₁ = 0 and β₂ = 1 / (1 + C²) Adam ends at +1.
-    C, w = 3.0, np.array(0.0)
-    optimiser = optim.adam(lambda t: 0.5 / math.sqrt(t), 0.0, 1 / (1 + C**2), eps=0.0)
-    state, late = optimiser.start(w), []
-    for t in range(1, 6001):
-        w, state = optimiser.update(w, np.array(C if t % 3 == 1 else -1.0), state)
-        w = np.asarray(np.clip(w, -1, 1))
-        late.append(float(w))
-    assert np.mean(late[-1500:]) > 0.98
+    # AMSGrad ends at −1.
+    C = 3.0
+    for make, end in [(optim.adam, 1), (optim.amsgrad, -1)]:
+        optimiser, w = make(lambda t: 0.5 / math.sqrt(t), 0.0, 1 / (1 + C**2), eps=0.0), np.array(0.0)
+        state, late = optimiser.start(w), []
+        for t in range(1, 6001):
+            w, state = optimiser.update(w, np.array(C if t % 3 == 1 else -1.0), state)
+            w = np.asarray(np.clip(w, -1, 1))
+            late.append(float(w))
+        assert np.mean(late[-1500:]) * end > 0.98
+
+
+def test_amsgrad_by_hand_forgets_no_large_gradient():
+    # Gradients 2, 0 and 1, β₁ = 0, β₂ = ½: v = 2, 1, 1, but the largest stays 2; the hats divide by ½, ¾ and ⅞.
+    gradients = iter([2.0, 0.0, 1.0])
+    optimiser = optim.amsgrad(0.1, 0.0, 0.5, eps=0.5)
+    path = run(optimiser, 1.0, lambda w: np.array(next(gradients)), 3)
+    first = 1 - 0.1 * 2 / (math.sqrt(4) + 0.5)
+    np.testing.assert_allclose(path, [1, first, first, first - 0.1 / (math.sqrt(16 / 7) + 0.5)], rtol=1e-14)
+
+
+def test_amsgrad_is_adam_while_v_grows():
+    # Signs change, sizes grow.
+    gradients = (-2.0) ** np.arange(20)
+    paths = []
+    for make in (optim.adam, optim.amsgrad):
+        steps = iter(gradients)
+        paths.append(run(make(0.1, beta2=0.5), 1.0, lambda w, steps=steps: np.array(next(steps)), 20))
+    np.testing.assert_array_equal(*paths)
 
 
 def test_adam_finds_the_bottom_of_rosenbrocks_valley():

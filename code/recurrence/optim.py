@@ -41,7 +41,7 @@ class State(NamedTuple):
         How many updates there were: an array, so that a checkpoint holds it.
     moments
         Trees of the model's own shape: none for :func:`sgd`, the velocity for :func:`momentum`, m and v for
-        :func:`adam`.
+        :func:`adam`, and for :func:`amsgrad` the largest v as well.
     """
 
     updates: Array
@@ -167,6 +167,32 @@ def adamw(
     Loshchilov and Hutter, *Decoupled weight decay regularization*, ICLR 2019, algorithm 2, where lr λ is
     written as η λ with the rate α kept apart.
     """
+    return _adaptive(lr, decay, beta1, beta2, eps, forget=True)
+
+
+def amsgrad(lr: float | Schedule = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8) -> Optimiser:
+    """Take the step of :func:`adam`, but divide by the largest v so far, so that no large gradient is ever forgotten.
+
+    | v ← β₂ v + (1 − β₂) g²  and  u ← max(u, v)
+    | w ← w − lr m̂ / (√û + ε)  with  û = u / (1 − β₂ᵗ)
+
+    Parameters
+    ----------
+    lr
+        Learning rate, or a schedule.
+    beta1, beta2, eps
+        As in :func:`adam`.
+
+    References
+    ----------
+    Reddi, Kale and Kumar, *On the convergence of Adam and beyond*, ICLR 2018, algorithm 2, which leaves out ε and
+    both hats. With them, as here, it is what PyTorch and Keras do.
+    """
+    return _adaptive(lr, 0.0, beta1, beta2, eps, forget=False)
+
+
+def _adaptive(lr: float | Schedule, decay: float, beta1: float, beta2: float, eps: float, *, forget: bool) -> Optimiser:
+    """Make :func:`adamw`, with the moments m and v, or, if it shall not forget the largest v, :func:`amsgrad`."""
     beta1, beta2 = _share("beta1", beta1), _share("beta2", beta2)
     decay, eps = _at_least_zero("decay", decay), _at_least_zero("eps", eps)
 
@@ -176,11 +202,13 @@ def adamw(
         rate, small, keep = lr * c2 / c1, c2 * eps, 1 - lr * decay
 
         # Until it holds the result, ``new`` holds what lies between two operations.
-        def step(new: Array, w: Array, g: Array, m: Array, v: Array) -> None:
+        def step(new: Array, w: Array, g: Array, m: Array, v: Array, *largest: Array) -> None:
             m *= beta1
             m += np.multiply(1 - beta1, g, out=new)
             v *= beta2
             v += np.multiply(np.multiply(1 - beta2, g, out=new), g, out=new)
+            for u in largest:
+                v = np.maximum(u, v, out=u)
             np.sqrt(v, out=new)
             new += small
             np.divide(m, new, out=new)
@@ -189,7 +217,7 @@ def adamw(
 
         return step
 
-    return _each_number(rule, lr, moments=2)
+    return _each_number(rule, lr, moments=2 if forget else 3)
 
 
 def clip_norm(limit: float, optimiser: Optimiser) -> Optimiser:
