@@ -18,6 +18,9 @@ POINTS = np.array([-800.0, -40.0, -3.0, -0.5, 0.25, 2.0, 30.0, 800.0])
 
 ACTIVATIONS = {
     ops.relu: lambda x: np.maximum(x, 0),
+    ops.leaky_relu: lambda x: np.maximum(x, 0.01 * x),
+    ops.elu: lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    ops.selu: lambda x: np.where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * np.expm1(np.minimum(x, 0))),
     ops.sigmoid: special.expit,
     ops.softplus: lambda x: np.logaddexp(x, 0),
     ops.silu: lambda x: x * special.expit(x),
@@ -48,6 +51,18 @@ def test_gelu_is_close_to_x_times_the_normal_distribution_function():
 
 def test_the_slope_of_relu_at_zero_is_zero():
     np.testing.assert_array_equal(grad(lambda x: np.sum(ops.relu(x)))(np.array([-1.0, 0.0, 1.0])), [0, 0, 1])
+
+
+def test_the_slopes_of_its_kin_at_zero_are_those_from_the_left():
+    for f, slope in ((ops.leaky_relu, 0.01), (ops.elu, 1), (ops.selu, ops.SELU_SCALE * ops.SELU_ALPHA)):
+        assert grad(f)(np.array(0.0)) == pytest.approx(slope, rel=1e-15)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.0])
+def test_leaky_relu_with_a_slope_of_its_own(slope):
+    y, dx = value_and_grad(lambda x: np.sum(ops.leaky_relu(x, slope)))(np.array([-2.0, 3.0]))
+    assert y == 3 - 2 * slope
+    np.testing.assert_array_equal(dx, [slope, 1])
 
 
 @pytest.mark.parametrize("f", ALONG)

@@ -20,6 +20,28 @@ def relu(x: Array) -> Any:
     return np.maximum(x, 0)
 
 
+@gradient(lambda dy, y, x, slope=0.01: dy * np.where(x > 0, 1, slope), None)
+def leaky_relu(x: Array, slope: float = 0.01) -> Any:
+    """Keep x where it is positive, and a small share of it elsewhere; the share is the slope at 0, too."""
+    return np.where(x > 0, x, slope * x)
+
+
+@gradient(lambda dy, y, x: dy * np.exp(np.minimum(x, 0)))
+def elu(x: Array) -> Any:
+    """Keep x where it is positive, and give e^x − 1 elsewhere (Clevert, Unterthiner and Hochreiter 2016)."""
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+"""λ and α of :func:`selu`: with them, and no others, normal numbers keep mean 0 and variance 1."""
+
+
+@gradient(lambda dy, y, x: dy * SELU_SCALE * np.where(x > 0, 1, SELU_ALPHA * np.exp(np.minimum(x, 0))))
+def selu(x: Array) -> Any:
+    """Give λ x where x is positive, and λ α (e^x − 1) elsewhere (Klambauer et al. 2017)."""
+    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+
+
 @gradient(lambda dy, y, x: dy * y * (1 - y))
 def sigmoid(x: Array) -> Any:
     """1 / (1 + e^(−x)), to full relative precision."""
