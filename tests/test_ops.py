@@ -114,6 +114,24 @@ def test_cross_entropy_keeps_single_precision_and_survives_certainty():
     np.testing.assert_array_equal(dx, [[0, 0], [-0.5, 0.5]])
 
 
+@pytest.mark.parametrize("shape", [(5, 4), (4,), ()])
+def test_sigmoid_cross_entropy(shape):
+    u, targets = 2 * rng.standard_normal((*shape, 1)), rng.uniform(size=(*shape, 1))
+    p = special.expit(u)
+    expected = np.mean(-targets * np.log(p) - (1 - targets) * np.log(1 - p))
+    value, du = value_and_grad(ops.sigmoid_cross_entropy)(u, targets)
+    assert value == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(du, (p - targets) / u.size, rtol=1e-12)
+    check_gradient(lambda u: ops.sigmoid_cross_entropy(u, targets), u, rng=rng)
+
+
+def test_sigmoid_cross_entropy_keeps_single_precision_and_survives_certainty():
+    u = np.array([1e4, -1e4, 1e4, -60.0], np.float32)
+    value, du = value_and_grad(ops.sigmoid_cross_entropy)(u, np.array([0, 1, 1, 0], np.float32))
+    assert value == 5e3 and value.dtype == du.dtype == np.float32
+    np.testing.assert_allclose(du, [0.25, -0.25, 0, math.exp(-60) / 4], rtol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(5, 4), (4,), (2, 3, 4)])
 def test_layer_norm(shape):
     leaves = [rng.standard_normal(shape), rng.uniform(0.5, 2, shape[-1]), rng.standard_normal(shape[-1])]

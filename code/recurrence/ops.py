@@ -111,6 +111,11 @@ def cross_entropy(logits: Array, labels: Array) -> Any:
     return np.mean(np.log(total[:, 0]) - rows[picked]), pull
 
 
+def sigmoid_cross_entropy(logits: Array, targets: Array) -> Any:
+    """Average −y* ln σ(u) − (1 − y*) ln(1 − σ(u)) over all logits u; targets y* from 0 to 1, of the same shape."""
+    return np.mean(softplus(logits) - targets * logits)
+
+
 def layer_norm_definition(x: Array, gain: Array, bias: Array, eps: float = 1e-5) -> Any:
     return gain * (x - np.mean(x, -1, keepdims=True)) / np.sqrt(np.var(x, -1, keepdims=True) + eps) + bias
 
