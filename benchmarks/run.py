@@ -1,7 +1,8 @@
 """Measure the package beside other ways to do the same work: both in turn, in one run, on one thread.
 
-    nox -s bench                          # all of them
+    nox -s bench                          # all of them, save those that stand beside Brian 2
     nox -s bench -- leaky_integration     # those whose name contains a word
+    nox -s bench_spikes                   # those beside Brian 2, which needs an older NumPy
 
 What is quoted is the ratio of the two times, pair by pair, because the speed of a machine drifts and a ratio does
 not. The work of both sides is compared before anything is timed.
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 import engine
 import leaky_integration
 import numpy as np
+import spiking_network
+from timed import Timed
 
-Work = Callable[[], np.ndarray]
-MODULES = (leaky_integration, engine)
+Work = Callable[[], np.ndarray | Timed]
+MODULES = (leaky_integration, engine, spiking_network)
 PAIRS = 15
 SHORTEST = 0.02  # seconds: work that takes less is repeated until it takes this long
 
@@ -36,15 +39,23 @@ class Pair:
 
 
 def seconds(work: Work, repeats: int) -> float:
-    start = time.perf_counter()
+    """Time of one run: by the clock, or what the work itself says of each."""
+    said, start = 0.0, time.perf_counter()
     for _ in range(repeats):
-        work()
-    return (time.perf_counter() - start) / repeats
+        done = work()
+        if isinstance(done, Timed):
+            said += done.seconds
+    return (said or time.perf_counter() - start) / repeats
+
+
+def result(work: Work) -> np.ndarray:
+    found = work()
+    return found.result if isinstance(found, Timed) else found
 
 
 def measure(pair: Pair) -> tuple[float, list[float]]:
     """Median time of ours, in seconds, and the ratios ours / other of all pairs."""
-    np.testing.assert_allclose(pair.ours(), pair.other(), rtol=pair.rtol, atol=pair.rtol)
+    np.testing.assert_allclose(result(pair.ours), result(pair.other), rtol=pair.rtol, atol=pair.rtol)
     repeats = [max(1, round(SHORTEST / seconds(work, 1))) for work in (pair.ours, pair.other)]
     ours, ratios = [], []
     for _ in range(PAIRS):

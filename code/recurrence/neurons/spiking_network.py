@@ -279,29 +279,35 @@ def run(
     padded = np.append(np.broadcast_to(np.asarray(V, float) - neuron.rest, N), 0.0)
     y = padded[:N]
     kinds = [_Kind.of(synapses, neuron, padded) for synapses in network.synapses]
+    borders = np.array([border for kind in kinds for border in (kind.first, kind.stop)])
+    parts: list[list[int] | None] = []
     outside = _arrivals(network, rng, steps)
     traces, watched = np.empty((steps, len(watch))), np.asarray(watch, int)
     who, upto, spikes = np.empty(1024, int), [0], 0
     for n in range(steps):
         y *= keep
-        for kind in kinds:
+        for k, kind in enumerate(kinds):
             if kind.fading:
                 y += kind.drive
                 np.multiply(kind.to, kind.fade, out=kind.to)
-            if n >= kind.delay:
-                arrived = who[upto[n - kind.delay] : upto[n - kind.delay + 1]]
-                if arrived.size:
-                    kind.deliver(arrived)
+            if n >= kind.delay and (arriving := parts[n - kind.delay]):
+                begin, end = arriving[2 * k : 2 * k + 2]
+                if begin < end:
+                    kind.deliver(who[begin:end])
         if outside is not None:
             y += next(outside)
         y[who[upto[max(n - hold, 0)] : spikes]] = low
         (fired,) = (y >= high).nonzero()
         if fired.size:
             y[fired] = low
+            if spikes + fired.size > who.size:
+                who = np.concatenate([who[:spikes], np.empty(2 * (spikes + fired.size), int)])
+            who[spikes : spikes + fired.size] = fired
+            # Where in the record the senders of each kind begin and end.
+            parts.append((spikes + fired.searchsorted(borders)).tolist())
             spikes += fired.size
-            if spikes > who.size:
-                who = np.concatenate([who[: spikes - fired.size], np.empty(2 * spikes, int)])
-            who[spikes - fired.size : spikes] = fired
+        else:
+            parts.append(None)
         upto.append(spikes)
         if watched.size:
             traces[n] = y[watched]
@@ -324,6 +330,7 @@ class _Kind(NamedTuple):
     to: Array
     drive: Array
     fade: float
+    piece: int
 
     @classmethod
     def of(cls, kind: Synapses, neuron: LIF, y: Array) -> Self:
@@ -331,17 +338,16 @@ class _Kind(NamedTuple):
         to = np.zeros_like(y) if fading else y
         fade = math.exp(-neuron.dt / kind.tau) if fading else 0.0
         weight = kind.weight * (share(neuron.dt, float(neuron.tau), kind.tau) if fading else 1.0)
-        return cls(kind.table, kind.first, stop, delay, weight, fading, to, to[:-1], fade)
+        piece = max(1, PLACES // kind.table.shape[1])
+        return cls(kind.table, kind.first, stop, delay, weight, fading, to, to[:-1], fade, piece)
 
-    def deliver(self, arrived: Array) -> None:
-        """Add what the spikes of these neurons, in ascending order, bring to everybody who hears them."""
-        senders = arrived[arrived.searchsorted(self.first) : arrived.searchsorted(self.stop)]
-        if not senders.size:
-            return
+    def deliver(self, senders: Array) -> None:
+        """Add what the spikes of these neurons bring to everybody who hears them."""
+        if self.first:
+            senders = senders - self.first
         # In pieces that stay in the processor's cache.
-        piece = max(1, PLACES // self.table.shape[1])
-        for k in range(0, senders.size, piece):
-            places = self.table.take(senders[k : k + piece] - self.first, axis=0).ravel()
+        for k in range(0, senders.size, self.piece):
+            places = self.table.take(senders[k : k + self.piece], axis=0).ravel()
             if 2 * places.size < self.to.size:
                 np.add.at(self.to, places, self.weight)
             else:
