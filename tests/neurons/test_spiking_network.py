@@ -361,6 +361,17 @@ def test_recording_again_gives_what_was_recorded(tmp_path, monkeypatch):
         sn.main(["--seeds", "0"])
 
 
+def test_the_recorded_cost_grows_with_neurons_and_not_with_their_pairs():
+    runs = recorded("spiking_cost.json")["runs"]
+    assert [run["synapses"] for run in runs] == [125 * run["neurons"] for run in runs]
+    for run in runs:
+        # Two or four bytes a synapse, and what is filled up.
+        assert 2 * run["synapses"] < run["bytes"] < 4 * 2 * run["synapses"]
+    first, last = runs[0], runs[-1]
+    assert last["neurons"] == 100 * first["neurons"]
+    assert last["seconds_per_second"] < 300 * first["seconds_per_second"]
+
+
 # Learning.
 
 

@@ -304,7 +304,7 @@ def run(
                 who = np.concatenate([who[:spikes], np.empty(2 * (spikes + fired.size), int)])
             who[spikes : spikes + fired.size] = fired
             # Where in the record the senders of each kind begin and end.
-            parts.append((spikes + fired.searchsorted(borders)).tolist())
+            parts.append([spikes + place for place in fired.searchsorted(borders).tolist()])
             spikes += fired.size
         else:
             parts.append(None)
@@ -315,7 +315,7 @@ def run(
 
 
 PLACES = 2**16
-"""How many arrivals of spikes are worked on at once."""
+"""How many arrivals of spikes are worked on at once, unless there are more neurons."""
 
 
 class _Kind(NamedTuple):
@@ -338,21 +338,20 @@ class _Kind(NamedTuple):
         to = np.zeros_like(y) if fading else y
         fade = math.exp(-neuron.dt / kind.tau) if fading else 0.0
         weight = kind.weight * (share(neuron.dt, float(neuron.tau), kind.tau) if fading else 1.0)
-        piece = max(1, PLACES // kind.table.shape[1])
+        piece = max(1, max(PLACES, 2 * y.size) // kind.table.shape[1])
         return cls(kind.table, kind.first, stop, delay, weight, fading, to, to[:-1], fade, piece)
 
     def deliver(self, senders: Array) -> None:
         """Add what the spikes of these neurons bring to everybody who hears them."""
         if self.first:
             senders = senders - self.first
-        # In pieces that stay in the processor's cache.
+        if 2 * senders.size * self.table.shape[1] < self.to.size:
+            np.add.at(self.to, self.table.take(senders, axis=0).ravel(), self.weight)
+            return
+        # To count first is several times faster where most neurons are hit; in pieces that stay in a cache.
         for k in range(0, senders.size, self.piece):
             places = self.table.take(senders[k : k + self.piece], axis=0).ravel()
-            if 2 * places.size < self.to.size:
-                np.add.at(self.to, places, self.weight)
-            else:
-                # Counting first is several times faster where most neurons are hit.
-                np.add(self.to, self.weight * np.bincount(places, minlength=self.to.size), out=self.to)
+            np.add(self.to, self.weight * np.bincount(places, minlength=self.to.size), out=self.to)
 
 
 def share(t: Numbers, tau: float, tau_s: float) -> Numbers:
@@ -576,7 +575,7 @@ class Brunel:
             The step of the simulation to compare with, ms, as in :func:`recurrence.neurons.lif.siegert`.
         """
         low, high = 0.0, 1000 / float(BRUNEL.refractory)
-        for _ in range(60):
+        for _ in range(45):
             rate = (low + high) / 2
             if siegert(BRUNEL, *self.hears(rate), watched_every) > rate:
                 low = rate
