@@ -86,9 +86,10 @@ def notebooks(session: nox.Session) -> None:
 
 
 @nox.session
-def binder(session: nox.Session) -> None:
-    """Check what Binder would make of the notebooks' branch, without Docker, then open every chapter in it."""
+def ways(session: nox.Session) -> None:
+    """Run every chapter on every way there is: in the page, on a Jupyter server, as a notebook in what Binder makes."""
     install(session)
+    session.run("python", "tools/pyodide.py")
     session.run("python", "tools/build_book.py")
     # As with peers: what reads our files, but is no part of the book, is in no lock file.
     session.install("jupyter-repo2docker")
@@ -96,7 +97,8 @@ def binder(session: nox.Session) -> None:
     for step in ("binder/requirements.txt", "RUN ./binder/postBuild", "python=" + BINDER_PYTHON):
         if step not in str(recipe):
             session.error(f"Binder's recipe lacks a step: {step}")
-    session.run("pytest", "tests/book/test_binder.py", env={**ONE_THREAD, "RECURRENCE_BINDER_PAGES": "all"})
+    tests = [f"tests/book/test_{name}.py" for name in ("runner", "own_server", "binder")]
+    session.run("pytest", *tests, env={**ONE_THREAD, "RECURRENCE_PAGES": "all"})
 
 
 @nox.session(venv_backend="none")

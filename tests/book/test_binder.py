@@ -1,8 +1,8 @@
 """The launch link of a page opens its notebook in JupyterLab and it runs, in the environment that Binder would make.
 
 Binder gets the branch of the notebooks, which is put together here as the workflow does. The environment is made from
-its recipe alone, as Binder makes it, and kept until that changes. RECURRENCE_BINDER_PAGES=all opens every chapter
-instead of one, and runs each to its end.
+its recipe alone, as Binder makes it, and kept until that changes. RECURRENCE_PAGES=all opens every chapter instead of
+one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHAPTERS = [
 ]
 LAUNCH = re.compile(r'href="https://mybinder\.org/v2/[^"?]+\?urlpath=([^"]+)"')
 # One chapter will do: all have the same kernel, the same directives and the same first cell.
-OPENED = CHAPTERS if os.environ.get("RECURRENCE_BINDER_PAGES") == "all" else ["neurons/leaky_integration"]
+OPENED = CHAPTERS if os.environ.get("RECURRENCE_PAGES") == "all" else ["neurons/leaky_integration"]
 
 # A copy for each process: none lays it anew under the feet of another's server.
 REPOSITORY = f"repository-{os.getpid()}"

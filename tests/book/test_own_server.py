@@ -19,6 +19,8 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+import run_in_node
+
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = "neurons/leaky_integration"
 STEP = 3  # the cell that prints the five numbers
@@ -33,6 +35,9 @@ SHORTEN = """() => {
     config.cells.at(-1).source = "unseen = 'has run too'";
     script.textContent = JSON.stringify(config);
 }"""
+
+# RECURRENCE_PAGES=all runs every chapter, whole. For each change of the book one will do, which draws other things.
+WHOLE = run_in_node.names() if os.environ.get("RECURRENCE_PAGES") == "all" else ["basics/backpropagation"]
 
 # One process for all of them: they share the server and a page that has been run.
 pytestmark = pytest.mark.xdist_group("own-server")
@@ -157,6 +162,18 @@ def test_cells_show_text_figures_and_flipbooks(connected: Page) -> None:
         "before => document.querySelector('.run-output .flipbook .figure-pair').innerHTML !== before", arg=before
     )
     assert connected.locator(".own-output img:not([alt])").count() == 0
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_cell_of_a_page_runs(browser: Browser, address: str, jupyter: Jupyter, name: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/{name}.html", wait_until="networkidle")
+    page.evaluate("location.hash = '#own-server'")
+    give(page, jupyter.address, TOKEN)
+    expect(note(page)).to_have_text(re.compile(r"\d+ cells ran in [\d.]+ s on "), timeout=PATIENCE)
+    assert page.locator(".run-error").count() == 0
+    page.get_by_role("button", name="Disconnect").click()
+    page.close()
 
 
 def test_only_one_of_both_ways_at_a_time(connected: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,10 @@ PATIENCE = 240_000  # ms: the machine may be busy with other tests
 STEP = 3  # the cell that prints the five numbers
 FIGURE = "#fig-leaky-balance"  # drawn by cell 2
 FLIPBOOK = "#fig-leaky-slider"
+
+# RECURRENCE_PAGES=all runs every chapter. For each change of the book one more will do: it begins with a flipbook, and
+# all of them run in Node.
+WHOLE = run_in_node.names() if os.environ.get("RECURRENCE_PAGES") == "all" else ["basics/neuron"]
 
 expect.set_options(timeout=60_000)
 # One process for all of them: they share a page that has been run.
@@ -299,6 +304,17 @@ def test_a_running_page_breaks_no_rule(
         press(running, "Run", STEP)
         running.evaluate("document.documentElement.dataset.theme = 'light'")
         running.set_viewport_size({"width": 1300, "height": 900})
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_cell_of_a_page_runs(browser: Browser, address: str, here: Path, name: str) -> None:
+    cells = run_in_node.control_of(here, name)["cells"]
+    page = browser.new_page()
+    page.goto(f"{address}/{name}.html")
+    page.get_by_role("button", name="Run this page").click()
+    expect(note(page)).to_have_text(re.compile(rf"{len(cells)} cells ran in [\d.]+ s\."), timeout=PATIENCE)
+    assert page.locator(".run-error").count() == 0
+    page.close()
 
 
 # Where it cannot run
