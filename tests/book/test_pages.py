@@ -183,6 +183,8 @@ def test_page_reads_without_scripts(visit: Any, plain: BrowserContext, address: 
     assert page.locator("article").evaluate(UNSEEN) == []
     if visit.chapter:
         assert page.locator("article .katex").first.is_visible()
+    # The browser unfolds them by itself.
+    page.locator("article details").evaluate_all("folded => folded.forEach(each => each.open = true)")
     for figure in page.locator("article figure").all():
         if figure.locator("img").count():
             figure.scroll_into_view_if_needed()

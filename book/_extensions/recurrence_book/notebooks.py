@@ -244,8 +244,13 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def write_recipe(folder: Path) -> None:
-    """Lay what a Binder image is made from beside the notebooks, with the package in place of its source."""
+    """Lay what a Binder image is made from beside the notebooks, with the package in place of its source.
+
+    Another book that is built with these extensions may have no recipe.
+    """
     shutil.rmtree(folder, ignore_errors=True)
+    if not (ROOT / ".binder").is_dir():
+        return
     shutil.copytree(ROOT / ".binder", folder)
     name, content = wheel()
     (folder / name).write_bytes(content)

@@ -1,7 +1,8 @@
 """What a page loads, and what it says of itself to feeds and link previews.
 
-Jupyter Book brings parts that this book does not use. One of them, sphinx_thebe, asks a foreign server for a script
-on every page and cannot be left out by configuration: its listeners are taken off.
+Jupyter Book brings parts that this book does not use and that cannot be left out by configuration: one of them,
+sphinx_thebe, asks a foreign server for a script on every page, another folds what the browser folds by itself. Their
+listeners are taken off.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ WITHOUT_SOURCE = {
     "404": "There is no page at this address; the contents of the book lead on.",
     "_modules/index": "All modules of the package whose source code can be read here.",
 }
-UNUSED_EXTENSIONS = ("sphinx_thebe", "sphinx_comments")
+UNUSED_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx_togglebutton")
+# In the names of the files and in the lines of script that they have asked for by then.
+UNUSED = ("thebe", "togglebutton", "togglehint", "toggleopenonprint")
 
 
 def silence_unused(app: Sphinx, config: Config) -> None:
@@ -28,8 +31,12 @@ def silence_unused(app: Sphinx, config: Config) -> None:
     for name, listeners in app.events.listeners.items():
         kept = [item for item in listeners if not _module(item.handler).startswith(UNUSED_EXTENSIONS)]
         app.events.listeners[name] = kept
-    app.registry.css_files = [sheet for sheet in app.registry.css_files if "thebe" not in str(sheet)]
-    app.registry.js_files = [script for script in app.registry.js_files if "thebe" not in str(script).lower()]
+    app.registry.css_files = [sheet for sheet in app.registry.css_files if _is_used(sheet)]
+    app.registry.js_files = [script for script in app.registry.js_files if _is_used(script)]
+
+
+def _is_used(asset: Any) -> bool:
+    return not any(name in str(asset).lower() for name in UNUSED)
 
 
 def _module(handler: Any) -> str:

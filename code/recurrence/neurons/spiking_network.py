@@ -266,7 +266,7 @@ def run(
     V
         Voltages to start with, mV, ``(N,)`` or one number.
     steps
-        T.
+        Their number, T.
     rng
         Where the spikes from outside come from.
     watch
@@ -704,7 +704,7 @@ class Classifier:
     hidden, output
         W and b of the spiking neurons, W' and b' of the outputs.
     steps
-        T.
+        Their number, T.
     leak
         α of the spiking neurons.
     """
