@@ -142,20 +142,22 @@ def test_the_launch_link_opens_a_notebook_that_runs(
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(90_000)
     page.goto(f"{address}/{launch_path(site, name)}?token={token}")
-    notebook = page.locator(".jp-NotebookPanel .jp-Notebook")
+    # JupyterLab brings back what was open before, behind it.
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    notebook = panel.locator(".jp-Notebook")
     notebook.wait_for()
     assert page.locator(".jp-FileEditor, .jp-MarkdownViewer").count() == 0
     title = (ROOT / "book" / f"{name}.md").read_text("utf-8").partition("\n# ")[2].splitlines()[0]
     notebook.locator("h1", has_text=title).wait_for()
     # Formulas with numbers, words on figures that fold, and nothing left of the book's own markup.
-    notebook.locator(".katex-display, mjx-container[display=true], .MathJax_Display").first.wait_for()
+    notebook.locator(".katex-display, mjx-container[display=true], .MathJax_Display").first.wait_for(state="attached")
     folded = notebook.locator("details").first
-    folded.wait_for()
-    assert not folded.locator("p").first.is_visible()
+    folded.wait_for(state="attached")
+    assert folded.evaluate("details => !details.open && details.querySelector('summary') !== null")
     left = re.search(r"^:::|\{(eq|term|doc|ref|numref|glue:text|cite:[pt])\}`", notebook.inner_text(), re.M)
     assert left is None, left
     # The kernel runs the page's own first cells with the installed package, until one of them draws.
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
+    panel.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
     notebook.locator(".jp-Cell").first.click()
     picture = notebook.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg")
     for _ in range(7):
